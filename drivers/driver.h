@@ -1,0 +1,276 @@
+/*
+ * driver.h - floor 2: devices.
+ *
+ * Owns what a printer family and a chip station must offer, the USB transport, the table of faults, and
+ * the writing of a chip. Knows nothing of ledgers, CUPS or master keys. Only usb.c and the station files
+ * touch hardware; codecs are pure.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_DRIVER_H
+#define CARDSPOOL_DRIVER_H
+
+#include "filters/card.h"
+
+/* ---- faults (fault.c) ------------------------------------------------------------------------- */
+
+/* Every way a machine or a chip can fail. One row each in faults[]. */
+enum fault {
+	FAULT_NONE,
+	/* the printer */
+	FAULT_HOPPER_EMPTY,
+	FAULT_JAM_FEED,
+	FAULT_JAM_STATION,
+	FAULT_JAM_PRINT,
+	FAULT_JAM_FLIP,
+	FAULT_JAM_EJECT,
+	FAULT_JAM_REJECT,
+	FAULT_COVER_OPEN,
+	FAULT_RIBBON_END,
+	FAULT_RIBBON_WRONG,
+	FAULT_RIBBON_NONE,
+	FAULT_OUTPUT_FULL,
+	FAULT_REJECT_FULL,
+	FAULT_HEAD_HOT,
+	FAULT_CLEANING_DUE,
+	FAULT_NO_REPLY,
+	FAULT_GARBLED_REPLY,
+	FAULT_REFUSED, /* the printer does not know a command or option it should */
+	FAULT_STALL,
+	FAULT_UNPLUGGED,
+	FAULT_PRINTER_ABSENT,
+	FAULT_MECHANICAL,
+	/* the chip and its reader */
+	FAULT_READER_ABSENT,
+	FAULT_READER_GONE,
+	FAULT_NO_CHIP,
+	FAULT_CHIP_TYPE,
+	FAULT_CHIP_USED,
+	FAULT_CHIP_REMOVED,
+	FAULT_CHIP_WRITE,
+	FAULT_CHIP_VERIFY,
+	FAULT_CHIP_TRAILER,
+	FAULT_CHIP_TWO,
+	FAULT_UID_ISSUED,
+	FAULT_KEYS,
+	/* the station host */
+	FAULT_LEDGER,
+	FAULT_WORKER_DIED,
+	FAULT_COUNT
+};
+
+/* What the pass does with the card that was in the machine. */
+enum fault_action {
+	FAULT_WAIT,   /* nothing happened to a card: wait until the cause is gone, then do the act again */
+	FAULT_REJECT, /* this card is bad: to the reject box, a fresh one takes its place */
+	FAULT_SPOIL,  /* the card must be taken out by hand: wait until it is seen gone, then a fresh one */
+	FAULT_SETTLE, /* outcome unknown: observe, and if that does not settle it, doubt */
+	FAULT_HALT    /* nothing can go on: stop the queue with the message */
+};
+
+struct fault_row {
+	enum fault fault;
+	const char *code;   /* stable word for logs and JSON: "jam-printing" */
+	const char *reason; /* IPP printer-state-reasons keyword: "media-jam-error" */
+	enum fault_action action;
+	const char *cause;  /* for the operator, in plain words (N_) */
+	const char *remedy; /* one next step (N_) */
+};
+extern const struct fault_row faults[FAULT_COUNT];
+const struct fault_row *fault_row(int fault);        /* never NULL: unknown numbers give FAULT_NONE's */
+const struct fault_row *fault_by_code(const char *code); /* NULL if none */
+/* err_set with ERR_FAULT (ERR_DOUBT for FAULT_SETTLE rows) and the fault's own words. Returns the code. */
+int fault_set(struct err *e, enum fault fault, const char *raw);
+
+/* ---- transport (usb.c; tests bring their own) ---------------------------------------------------- */
+
+struct transport;
+struct transport_ops {
+	/* Writes all of len in pieces of 64 KiB to 1 MiB; *done tells how much went out, also on failure. */
+	int (*write)(struct transport *t, const void *bytes, size_t len, size_t *done,
+		unsigned timeout_ms, struct err *e);
+	/* Reads what one transfer brings, at most max. 0 bytes = a zero-length packet. FAULT_NO_REPLY on time-out. */
+	int (*read)(struct transport *t, void *bytes, size_t max, size_t *len, unsigned timeout_ms,
+		struct err *e);
+	/* The printer class' GET_PORT_STATUS byte. */
+	int (*port_status)(struct transport *t, uint8_t *status, struct err *e);
+	void (*close)(struct transport *t);
+};
+struct transport {
+	const struct transport_ops *ops;
+};
+
+/* One printer-class USB interface as found on the bus. Strings are trimmed and printable. */
+struct usb_printer {
+	uint16_t vendor, product;
+	uint8_t bus, address;
+	char serial[64];
+	char device_id[256]; /* IEEE 1284 id */
+	char make[64], model[64];
+	char path[32]; /* bus-port.port: pairs a reader with its printer */
+};
+/* Lists printers whose vendor id some family claims, without claiming an interface. The caller frees *list. */
+int usb_list(struct usb_printer **list, size_t *n, struct err *e);
+/* Claims the printer with that serial number (NULL: the only one; several = ERR_USAGE naming them). */
+int usb_open(struct transport **out, const struct usb_printer *which, struct err *e);
+int device_id_get(const char *device_id, const char *key, char *out, size_t max);
+
+/* ---- printers ---------------------------------------------------------------------------------------- */
+
+enum confidence { CONFIDENCE_PROVEN, CONFIDENCE_SOURCED, CONFIDENCE_INFERRED };
+
+struct printer_model {
+	const char *name;     /* "Evolis Dualys 3" */
+	const char *mdl;      /* MDL of the 1284 id, also matched as prefix of the answer to its name query */
+	unsigned head_dots, head_lines, dpi;
+	bool duplex, contact, contactless, magnetic;
+	const char *ribbons;  /* names that fit, blank separated; the first is the default */
+	const void *family;   /* the family's own columns */
+	enum confidence confidence;
+};
+
+enum card_place {
+	PLACE_UNKNOWN,
+	PLACE_NONE, /* no card in the transport */
+	PLACE_PRINT,
+	PLACE_CONTACT,
+	PLACE_CONTACTLESS,
+	PLACE_SOMEWHERE /* a card is inside, not at a known position */
+};
+
+struct supply {
+	char name[32];
+	int level, capacity; /* -1: unknown */
+};
+
+/* What can be seen without moving anything. */
+struct printer_status {
+	char model[64], serial[64], firmware[64];
+	enum card_place place;
+	enum fault fault;    /* what stops it now; FAULT_NONE = ready */
+	char raw[ERR_RAW_MAX];
+	int64_t cards;       /* life counter of cards printed, -1: not reported */
+	int cleaning_left;   /* cards until cleaning, -1: not reported */
+	struct supply ribbon; /* prints left on the ribbon */
+};
+
+struct print_job {
+	const struct ribbon *ribbon;
+	bool duplex;
+	int brightness, contrast, darkness; /* -10 … 10, 0 = as made */
+};
+
+enum card_exit { EXIT_HOPPER, EXIT_REJECT };
+
+/*
+ * A printer family. An act returns 0 when the printer confirmed it; ERR_FAULT when it is known not to have
+ * succeeded (err.fault says why); ERR_DOUBT when it may or may not have happened (no reply, garbled reply,
+ * unplugged, worker asked to stop). No verb ever repeats an act by itself.
+ */
+struct printer;
+struct printer_driver {
+	const char *family; /* "evolis" */
+	const uint16_t *vendors; /* USB vendor ids, 0-terminated */
+	const struct printer_model *models;
+	size_t n_models;
+	/* Asks the printer what it is; takes the transport (closes it on failure too). */
+	int (*open)(struct printer **out, struct transport *t, const struct usb_printer *id, struct err *e);
+	void (*close)(struct printer *p);
+	const struct printer_model *(*model)(const struct printer *p);
+	/* Observing. Never moves a card. */
+	int (*status)(struct printer *p, struct printer_status *out, struct err *e);
+	/* Host mode, ribbon, contrast: before the first card and after a reset. No motion. */
+	int (*begin)(struct printer *p, const struct print_job *job, struct err *e);
+	/* Act: takes a card from the hopper (or moves the one inside) to place. */
+	int (*feed)(struct printer *p, enum card_place place, struct err *e);
+	/* Loads the planes of both sides into the printer. No motion; a failure spoils nothing. */
+	int (*load)(struct printer *p, const struct face faces[SIDE_COUNT], struct err *e);
+	/* Act: prints what is loaded and ejects to the output hopper. */
+	int (*print)(struct printer *p, struct err *e);
+	/* Act: ejects the card unprinted. */
+	int (*eject)(struct printer *p, enum card_exit where, struct err *e);
+	int (*end)(struct printer *p, struct err *e);
+};
+
+extern const struct printer_driver *const printer_drivers[]; /* generated; ends with NULL */
+const struct printer_driver *printer_driver_by_vendor(uint16_t vendor);
+/* Model row by the MDL of a 1284 id; NULL if unknown. */
+const struct printer_model *printer_model_find(const struct printer_driver *d, const char *mdl);
+const char *card_place_name(enum card_place place);
+
+/* ---- stations (chip readers) ---------------------------------------------------------------------------- */
+
+enum key_kind { KEY_A, KEY_B };
+#define MIFARE_KEY_LEN 6
+
+struct chip_id {
+	uint8_t uid[10];
+	size_t uid_len; /* 4, 7 or 10; 0 = nothing in the field */
+	uint8_t atqa[2], sak;
+	unsigned cards_in_field;
+};
+
+struct station;
+struct station_driver {
+	const char *name; /* "nfc": the address is "nfc:" + a libnfc connection string */
+	int (*open)(struct station **out, const char *address, struct err *e);
+	void (*close)(struct station *s);
+	int (*field_reset)(struct station *s, struct err *e);
+	/* Selects; want (may be NULL) selects that UID only. An empty field is 0 with uid_len 0, not an error. */
+	int (*select)(struct station *s, const struct chip_id *want, struct chip_id *out, struct err *e);
+	/* ERR_FAULT with FAULT_CHIP_USED when the key is refused. */
+	int (*authenticate)(struct station *s, const struct chip_id *id, unsigned block,
+		enum key_kind kind, const uint8_t key[MIFARE_KEY_LEN], struct err *e);
+	int (*read)(struct station *s, unsigned block, uint8_t out[CHIP_BLOCK_LEN], struct err *e);
+	int (*write)(struct station *s, unsigned block, const uint8_t in[CHIP_BLOCK_LEN], struct err *e);
+};
+struct station {
+	const struct station_driver *driver;
+};
+extern const struct station_driver *const station_drivers[]; /* ends with NULL */
+/* Opens by address: "nfc:pn532_uart:/dev/ttyUSB0:115200". Takes the exclusive lock of that address. */
+int station_open(struct station **out, const char *address, struct err *e);
+void station_close(struct station *s);
+
+/* ---- writing a chip (mifare.c) ---------------------------------------------------------------------------- */
+
+/* The keys of one card and the MAC over its data: they live on the stack of one pass and are wiped. */
+struct chip_keys {
+	uint8_t key[CHIP_SECTORS][2][MIFARE_KEY_LEN]; /* [sector][KEY_A|KEY_B] */
+	uint8_t mac[2 * CHIP_BLOCK_LEN];              /* fills the blocks of chip_image.mac in order */
+};
+
+/* Where keys come from: keyd in production, a table in tests. Fills keys for this UID and image. */
+struct key_source {
+	int (*card_keys)(void *ctx, const struct chip_id *id, const struct chip_image *image,
+		struct chip_keys *out, struct err *e);
+	void *ctx;
+};
+
+struct chip_report {
+	struct chip_id id;
+	unsigned blocks_written, blocks_verified, trailers_written;
+	bool proved; /* every sector opened with its new keys after a field reset */
+};
+
+/*
+ * Writes and proves one MIFARE Classic 1K: type checked, transport keys tried in every sector before the
+ * first write, data blocks from the high sectors down, read back and compared, MAC, trailers last with the
+ * sector 0 trailer at the very end, field reset, every new key A and B authenticated, data read once more.
+ * 0 only when all of that held. ERR_FAULT: the chip is not good, err.fault says why. resume: the chip may
+ * already carry part of this very image (same UID, after an interruption).
+ */
+int chip_encode(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool resume, struct chip_report *out, struct err *e);
+/* Reads back with key A and compares with the image and MAC: is this chip the finished card? */
+int chip_verify(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool *same, struct err *e);
+/* Waits up to wait_ms for exactly one chip; FAULT_NO_CHIP, FAULT_CHIP_TWO, FAULT_CHIP_TYPE. */
+int chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e);
+
+/* Access conditions of one sector as 3 bytes; c[i] = C1C2C3 of block i (3 = trailer) as in the data sheet. */
+void access_build(uint8_t out[3], const uint8_t c[4]);
+/* ERR_INPUT if the inverted copies disagree (such a trailer kills the sector). */
+int access_parse(uint8_t c[4], const uint8_t in[3], struct err *e);
+
+#endif

@@ -1,0 +1,2 @@
+#include "filters/card.h"
+int main(void) { return 70; }

@@ -1,0 +1,1 @@
+#include "filters/card.h"

@@ -1,0 +1,2 @@
+#include "spooler/spooler.h"
+int main(void) { return 70; }

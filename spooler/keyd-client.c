@@ -1,0 +1,1 @@
+#include "spooler/spooler.h"

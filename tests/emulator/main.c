@@ -1,0 +1,2 @@
+#include "tests/emulator/emulator.h"
+int main(void) { return 70; }

@@ -1,0 +1,1 @@
+#include "tests/emulator/emulator.h"
