@@ -102,11 +102,9 @@ file_read(struct buf *b, const char *path, size_t max, struct err *e)
 			(intmax_t)st.st_size, max);
 		goto out;
 	}
-	for (;;) {
-		if ((rc = buf_reserve(b, (size_t)st.st_size + 1 < 4096 ? 4096 : (size_t)st.st_size + 1,
-			     e)))
-			goto out;
-		ssize_t n = read(fd, b->data + b->len, b->cap - b->len);
+	for (size_t total = 0;;) {
+		uint8_t piece[16384];
+		ssize_t n = read(fd, piece, sizeof piece);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
@@ -115,11 +113,13 @@ file_read(struct buf *b, const char *path, size_t max, struct err *e)
 		}
 		if (n == 0)
 			break;
-		b->len += (size_t)n;
-		if (b->len > max) {
+		total += (size_t)n;
+		if (total > max) {
 			rc = err_set(e, ERR_INPUT, _("%s: more than %zu bytes."), path, max);
 			goto out;
 		}
+		if ((rc = buf_append(b, piece, (size_t)n, e)))
+			goto out;
 	}
 out:
 	if (fd >= 0)
