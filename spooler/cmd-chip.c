@@ -1,1 +1,3 @@
 #include "spooler/spooler.h"
+
+const struct command commands_chip[] = {{0}};

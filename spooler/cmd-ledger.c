@@ -1,1 +1,3 @@
 #include "spooler/spooler.h"
+
+const struct command commands_ledger[] = {{0}};

@@ -263,6 +263,11 @@ struct command {
 	const char *help;        /* one line (N_) */
 	int (*run)(int argc, char **argv, struct err *e); /* 0 or enum err_code; argv[0] is the verb */
 };
-extern const struct command commands_batch[], commands_printer[], commands_ledger[], commands_chip[];
+/* Each table ends with a NULL noun. */
+extern const struct command commands_batch[];    /* pack */
+extern const struct command commands_template[]; /* preview, template build */
+extern const struct command commands_printer[];  /* printer list */
+extern const struct command commands_ledger[];   /* job, card, failure, ledger */
+extern const struct command commands_chip[];     /* chip read */
 
 #endif

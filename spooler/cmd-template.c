@@ -1,0 +1,3 @@
+#include "spooler/spooler.h"
+
+const struct command commands_template[] = {{0}};
