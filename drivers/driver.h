@@ -226,6 +226,7 @@ struct station_driver {
 };
 struct station {
 	const struct station_driver *driver;
+	int lock; /* station.c's: descriptor + 1 of the exclusive lock, 0 = none */
 };
 extern const struct station_driver *const station_drivers[]; /* ends with NULL */
 /* Opens by address: "nfc:pn532_uart:/dev/ttyUSB0:115200". Takes the exclusive lock of that address. */
@@ -265,6 +266,12 @@ int chip_encode(struct station *s, const struct chip_id *id, const struct chip_i
 /* Reads back with key A and compares with the image and MAC: is this chip the finished card? */
 int chip_verify(struct station *s, const struct chip_id *id, const struct chip_image *image,
 	const struct key_source *keys, bool *same, struct err *e);
+/* Reads the blocks whose bit is set with key A; other blocks of out stay 0. FAULT_CHIP_USED: a key is refused
+ * (a blank or a foreign chip). */
+int chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
+	uint64_t blocks, struct chip_image *out, struct err *e);
+/* True if every sector answers to the transport key: a blank chip. */
+int chip_blank(struct station *s, const struct chip_id *id, bool *blank, struct err *e);
 /* Waits up to wait_ms for exactly one chip; FAULT_NO_CHIP, FAULT_CHIP_TWO, FAULT_CHIP_TYPE. */
 int chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e);
 

@@ -242,6 +242,13 @@ int chip_map_load(struct chip_map **out, const char *path, const struct schema *
 void chip_map_destroy(struct chip_map *m);
 int chip_image_build(struct chip_image *out, const struct chip_map *m, const struct schema *s,
 	const struct record *r, struct err *e);
+/* The blocks a map gives to data and to the MAC, without a record: what a reader has to fetch. */
+void chip_map_blocks(const struct chip_map *m, uint64_t *data, uint64_t *mac);
+/* The way back: blocks as read from a chip to UTF-8 values, padding taken off. Rules of the schema are not
+ * applied. ERR_INPUT if bytes are not GBK or a literal is not where the map has it. out is ended with
+ * record_done. */
+int chip_image_parse(const struct chip_image *c, const struct chip_map *m, const struct schema *s,
+	struct record *out, struct err *e);
 /* SHA-256 over the data blocks in order: what the ledger keeps. */
 void chip_image_hash(uint8_t out[HASH_LEN], const struct chip_image *c);
 
@@ -274,6 +281,11 @@ struct face {
 	struct plane plane[PANEL_COUNT];
 };
 
+/* Bytes a line, without padding bytes. */
+size_t plane_stride(unsigned bits, unsigned dots);
+/* 0 if a plane may have this shape. */
+int plane_shape_check(unsigned bits, unsigned dots, unsigned lines, struct err *e);
+/* Zeroed PLANE_DATA. */
 int plane_create(struct plane *p, unsigned bits, unsigned dots, unsigned lines, struct err *e);
 void plane_done(struct plane *p);
 void face_done(struct face *f);
@@ -289,6 +301,7 @@ struct ribbon {
 	const char *name;  /* as the PPD and Evolis' Pr write it: "ymcko" */
 	const char *front; /* panel letters in print order: "YMCKO" */
 	const char *back;  /* "" = the back cannot be printed with one card's worth of ribbon */
+	unsigned dye_lines; /* half panel: Y M C reach this many lines at most; 0 = the whole card */
 };
 const struct ribbon *ribbon_find(const char *name); /* NULL if unknown */
 extern const struct ribbon ribbons[];               /* ends with a NULL name */

@@ -195,6 +195,45 @@ int failure_list(struct ledger *l, const char *job_uuid, failure_visitor *visit,
 
 /* ---- keys (keyd.c, keyd-client.c, keyfile.c, diversify.c) ---------------------------------------------------- */
 
+#define MASTER_KEY_LEN 16
+#define KEY_CHECK_LEN  3
+
+/* What the key file holds. Lives in keyd and, for a moment, in keyfile_create; wiped after use. */
+struct master_keys {
+	unsigned version; /* of the keys, 1-255: which pair of masters a card was made with */
+	uint8_t access[MASTER_KEY_LEN], mac[MASTER_KEY_LEN];
+};
+
+/* AN10922 for AES-128: CMAC over 01 | input. len 16 to 31 (doc/KEYS.md says why not shorter). */
+int diversify_key(uint8_t out[MASTER_KEY_LEN], const uint8_t master[MASTER_KEY_LEN],
+	const uint8_t *input, size_t len, struct err *e);
+/* All sector keys of one card, and the MAC over UID and the data blocks of image. */
+int diversify_card(struct chip_keys *out, const struct master_keys *m, const struct chip_id *id,
+	const struct chip_image *image, struct err *e);
+/* Check value of a key, safe to show: the first bytes of CMAC(key, 16 zero bytes). */
+int diversify_check(uint8_t out[KEY_CHECK_LEN], const uint8_t key[MASTER_KEY_LEN], struct err *e);
+/* Known answers of the public vectors; keyd refuses to serve without them. */
+int diversify_self_test(struct err *e);
+
+/* Refused unless owned by the caller, mode 0600 or 0400, and all check values right. */
+int keyfile_read(struct master_keys *out, const char *path, struct err *e);
+
+/* Between keyd and its client, one packet each way, in the memory layout of the one program both are. */
+#define KEYD_MAGIC   0x6b657964u
+#define KEYD_VERSION 1u
+struct keyd_request {
+	uint32_t magic, version, serial;
+	struct chip_id id;
+	struct chip_image image;
+};
+struct keyd_reply {
+	uint32_t magic, version, serial; /* serial 0: the answer to the start */
+	int32_t code;
+	unsigned key_version;
+	struct chip_keys keys;
+	char text[ERR_TEXT_MAX];
+};
+
 /* Starts keyd as a child: reads the key file, then gives up files, devices, privileges and core dumps.
  * *fd is this side of the socket pair. */
 int keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct err *e);
