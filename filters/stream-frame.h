@@ -1,0 +1,92 @@
+/*
+ * stream-frame.h - the wire format of the card stream, for its writer and its reader.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_STREAM_FRAME_H
+#define CARDSPOOL_STREAM_FRAME_H
+
+#include "filters/card.h"
+
+/*
+ * All numbers are little-endian.
+ *
+ *   stream  = head job { card } ( end | error )
+ *   card    = CARD [ CHIP ] { PLAN } DONE
+ *
+ *   head    0  8  "CARDSTRM"
+ *           8  2  version, 1
+ *          10  2  0
+ *   frame   0  4  type, four letters
+ *           4  4  length n of the payload
+ *           8  n  payload
+ *         8+n  4  CRC-32 (zlib) over type, length and payload
+ *
+ *   "JOB "  JSON: struct stream_job
+ *   "CARD"  JSON: card, copy, chip (bool), number, name (both masked), record (hash)
+ *   "CHIP"  0  8  mask of data blocks     8  8  mask of MAC blocks     16  1024  the 64 blocks
+ *   "PLAN"  0  1  side 0 front 1 back     1  1  panel letter
+ *           2  1  fill: 1 blank, 2 full, 3 data                        3  1  bits a dot, 8 or 1
+ *           4  4  dots                    8  4  lines
+ *          12  n  fill 3 only: ceil(dots * bits / 8) * lines bytes; padding bits are 0
+ *   "DONE"  0 32  SHA-256 of the chip's data blocks (chip_image_hash), 0 without CHIP
+ *          32 32  face_hash of the front, 0 if it has no panel         64 32  of the back
+ *   "ERRO"  JSON: code, text for a person
+ *   "END "  JSON: cards
+ *
+ * Planes come in ascending side and panel; CHIP is there exactly when CARD says so.
+ */
+enum {
+	STREAM_VERSION = 1,
+	STREAM_HEAD_LEN = 12,
+	FRAME_HEAD_LEN = 8,
+	FRAME_CRC_LEN = 4,
+	JSON_MAX = 16384,
+	CHIP_PAYLOAD_LEN = 16 + CHIP_BLOCKS * CHIP_BLOCK_LEN,
+	PLANE_HEAD_LEN = 12,
+	DONE_PAYLOAD_LEN = 3 * HASH_LEN,
+	CARD_BYTES_MAX = 40 << 20, /* all planes of one card */
+	STREAM_CARDS_MAX = 10000000,
+	STREAM_COPIES_MAX = 10000
+};
+
+#define FRAME_TYPE(a, b, c, d)                                                                     \
+	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+
+enum frame_type {
+	FRAME_JOB = FRAME_TYPE('J', 'O', 'B', ' '),
+	FRAME_CARD = FRAME_TYPE('C', 'A', 'R', 'D'),
+	FRAME_CHIP = FRAME_TYPE('C', 'H', 'I', 'P'),
+	FRAME_PLANE = FRAME_TYPE('P', 'L', 'A', 'N'),
+	FRAME_DONE = FRAME_TYPE('D', 'O', 'N', 'E'),
+	FRAME_ERROR = FRAME_TYPE('E', 'R', 'R', 'O'),
+	FRAME_END = FRAME_TYPE('E', 'N', 'D', ' ')
+};
+
+static inline void
+le32_put(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (8 * i));
+}
+
+static inline uint32_t
+le32_get(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline void
+le64_put(uint8_t *p, uint64_t v)
+{
+	le32_put(p, (uint32_t)v);
+	le32_put(p + 4, (uint32_t)(v >> 32));
+}
+
+static inline uint64_t
+le64_get(const uint8_t *p)
+{
+	return le32_get(p) | (uint64_t)le32_get(p + 4) << 32;
+}
+
+#endif
