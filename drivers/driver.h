@@ -40,6 +40,7 @@ enum fault {
 	FAULT_UNPLUGGED,
 	FAULT_PRINTER_ABSENT,
 	FAULT_MECHANICAL,
+	FAULT_CARD_MARKED, /* printing was broken off part-way: never print on that card again */
 	/* the chip and its reader */
 	FAULT_READER_ABSENT,
 	FAULT_READER_GONE,
