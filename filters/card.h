@@ -100,6 +100,24 @@ int charset_to_utf8(struct buf *out, const uint8_t *in, size_t len, const char *
  * caller's check of *len, which is the full length needed. */
 int charset_to_gbk(uint8_t *out, size_t max, size_t *len, const char *utf8, struct err *e);
 int charset_from_gbk(char *out, size_t max, const uint8_t *gbk, size_t len, struct err *e);
+/* Bytes of the UTF-8 character at text (1-4) with its code point in *cp, 0 if it is not one. */
+size_t utf8_next(uint32_t *cp, const void *text, size_t len);
+
+/* ---- plain text files people write (lines.c) ---------------------------------------------------- */
+
+/* Numbered lines of a UTF-8 text, comments (# outside quotation marks) and blanks at both ends removed. */
+struct lines {
+	const uint8_t *at, *end;
+	const char *name; /* of the file, for messages */
+	unsigned number;
+	char text[1024];
+};
+
+void lines_init(struct lines *l, const uint8_t *bytes, size_t len, const char *name);
+/* 1: the next line that holds anything is in text; 0: the end; negative: a line no one can have meant. */
+int lines_next(struct lines *l, struct err *e);
+/* Cuts the next word (between blanks) off *rest; NULL at the end. Writes into the line. */
+char *lines_word(char **rest);
 
 /* ---- record and schema (schema.c, record.c, idnumber.c) ---------------------------------------- */
 
@@ -134,8 +152,15 @@ struct schema {
 	int name_field;   /* index of the holder's name, or -1 */
 	bool photo_required;
 	unsigned photo_max_bytes, photo_ratio_h, photo_ratio_w; /* 0: no rule */
+	char **number_kinds; /* documents other than the resident id that may number a holder */
+	size_t n_number_kinds;
+	unsigned photo_grounds; /* enum photo_ground bits the picture may have, 0: no rule */
 };
 
+#define SCHEMA_FILE_MAX (64 * 1024)
+/* The text of a record.schema; name is what messages call it. */
+int schema_parse(struct schema **out, const uint8_t *bytes, size_t len, const char *name,
+	struct err *e);
 int schema_load(struct schema **out, const char *path, struct err *e);
 void schema_destroy(struct schema *s);
 int schema_field(const struct schema *s, const char *name); /* index or -1 */
@@ -145,8 +170,22 @@ struct record {
 	char **values;     /* n_fields UTF-8 strings, normalised, never NULL */
 	char *number_kind; /* "" = resident id; otherwise the declared kind of another document */
 	char *photo;       /* path (roster) or entry name (batch) of the photo, "" = none */
+	unsigned line;     /* where the roster has it, for messages; 0 = unknown */
 };
 
+/* Gets every error of a roster, one at a time. */
+typedef void problem_sink(void *ctx, const struct err *e);
+
+/* All values empty. */
+int record_create(struct record *r, const struct schema *s, struct err *e);
+int record_copy(struct record *out, const struct record *r, const struct schema *s, struct err *e);
+/* "roster.csv: record 7 (line 8)", as every message about a record begins. */
+void record_place(char *out, size_t max, const char *source, unsigned number, unsigned line);
+/* record_check, but every problem goes to problem(); returns the first one's code, 0 if there is none. */
+int record_problems(struct record *r, const struct schema *s, const char *source, unsigned line,
+	problem_sink *problem, void *ctx);
+/* The three spellings to YYYYMMDD; false if it is none of them or the day does not exist. */
+bool date_parse(char out[9], const char *text);
 void record_done(struct record *r, const struct schema *s);
 /* Normalises dates and check digits in place and applies every rule of the schema. source: the file's
  * name for messages, which read "roster.csv: record 7 (line 8): field 证号: …". */
@@ -170,6 +209,15 @@ struct roster {
 	size_t n_records;
 };
 
+#define ROSTER_FILE_MAX    (16 * 1024 * 1024)
+#define ROSTER_RECORDS_MAX 9999
+#define COLUMN_PHOTO       "照片"
+#define COLUMN_KIND        "证件类型"
+
+/* The CSV text alone: records are checked, column 照片 is kept as it is written, no folder is looked at.
+ * problem may be NULL; then e is the first problem, otherwise it is their count. */
+int roster_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
+	const char *name, problem_sink *problem, void *ctx, struct err *e);
 /* Reads a CSV roster against a schema: header names in any order, unknown columns refused by name,
  * every record checked, photos found (column 照片 or photo; else <number>.jpg|jpeg|bmp in photo_dir, named
  * by the certificate number or by the 4-digit record number). All errors, one line each, go to
@@ -178,6 +226,9 @@ int roster_load(struct roster **out, const struct schema *s, const char *csv_pat
 	const char *photo_dir, void (*problem)(void *ctx, const struct err *e), void *ctx,
 	struct err *e);
 void roster_destroy(struct roster *r);
+/* Appends the records as the CSV that roster_parse reads; photo(ctx, record) names the photo cell. */
+int roster_build(struct buf *out, const struct schema *s, const struct roster *r,
+	const char *(*photo)(void *ctx, size_t index), void *ctx, struct err *e);
 
 #define BATCH_MIME "application/vnd.cardspool.batch"
 
@@ -195,6 +246,9 @@ int batch_write(const char *path, const struct schema *s, const struct batch_inf
 	const struct roster *r, struct err *e);
 /* Opens and verifies the container and the hash of every entry; nothing is trusted before. */
 int batch_open(struct batch **out, const char *path, struct err *e);
+/* The same for bytes in memory; they are copied. */
+int batch_parse(struct batch **out, const uint8_t *bytes, size_t len, const char *name,
+	struct err *e);
 void batch_close(struct batch *b);
 const struct batch_info *batch_info(const struct batch *b);
 /* Reads record number (1-based); the caller ends it with record_done. */
@@ -212,6 +266,10 @@ struct photo {
 };
 
 /* Size and kind from the header alone. ERR_INPUT if neither BMP nor JPEG, or damaged, or of absurd size. */
+#define PHOTO_FILE_MAX (1024 * 1024)
+enum photo_ground { PHOTO_WHITE = 1, PHOTO_BLUE = 2 };
+/* "jpg" or "bmp" by content, NULL for anything else. */
+const char *photo_suffix(const uint8_t *bytes, size_t len);
 int photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *height, struct err *e);
 /* Checks size in bytes, ratio and kind against the schema's rules. */
 int photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *e);
@@ -239,6 +297,8 @@ struct chip_image {
 struct chip_map; /* block -> pieces of fields, or a literal, or the MAC */
 /* A map that would write a trailer or block 0, or names an unknown field, is refused here. */
 int chip_map_load(struct chip_map **out, const char *path, const struct schema *s, struct err *e);
+int chip_map_parse(struct chip_map **out, const uint8_t *bytes, size_t len, const char *name,
+	const struct schema *s, struct err *e);
 void chip_map_destroy(struct chip_map *m);
 int chip_image_build(struct chip_image *out, const struct chip_map *m, const struct schema *s,
 	const struct record *r, struct err *e);
