@@ -255,6 +255,34 @@ struct chip_report {
 	bool proved; /* every sector opened with its new keys after a field reset */
 };
 
+/* One chip under work (mifare-session.c). Begin with station, id and keys set, the rest zero. */
+#define CHIP_SECTOR_BLOCKS 4
+enum chip_key_set { CHIP_KEYS_NONE, CHIP_KEYS_TRANSPORT, CHIP_KEYS_CARD };
+struct chip_session {
+	struct station *station;
+	const struct chip_id *id;
+	const struct chip_keys *keys;
+	enum chip_key_set sector[CHIP_SECTORS]; /* what each sector is known to answer to */
+	/* The authentication that stands; CHIP_KEYS_NONE after a failed exchange. */
+	unsigned open_sector;
+	enum key_kind open_kind;
+	enum chip_key_set open_set;
+	unsigned recoveries;
+	struct chip_report report;
+};
+extern const uint8_t chip_transport_key[MIFARE_KEY_LEN];
+unsigned chip_trailer(unsigned sector); /* block number */
+/* Selects the session's UID, at need or on wish after a field reset. FAULT_CHIP_REMOVED, FAULT_READER_GONE. */
+int session_select(struct chip_session *c, bool reset_first, struct err *e);
+/* One authentication. FAULT_CHIP_USED: the chip is there and refused the key. */
+int session_try(struct chip_session *c, unsigned sector, enum key_kind kind, enum chip_key_set set,
+	struct err *e);
+/* Nothing to do if it stands already; else authenticates, a refusal is asked for twice (noise). */
+int session_open(struct chip_session *c, unsigned sector, enum key_kind kind, enum chip_key_set set,
+	struct err *e);
+int session_read(struct chip_session *c, unsigned block, enum key_kind kind, enum chip_key_set set,
+	uint8_t out[CHIP_BLOCK_LEN], struct err *e);
+
 /*
  * Writes and proves one MIFARE Classic 1K: type checked, transport keys tried in every sector before the
  * first write, data blocks from the high sectors down, read back and compared, MAC, trailers last with the

@@ -1,1 +1,490 @@
+/*
+ * mifare.c - writing and proving one MIFARE Classic 1K.
+ *
+ * Owns the order of work on a chip and the only builder of sector trailers. Guarantees: nothing is
+ * written before every sector has answered to its transport key with transport access conditions;
+ * block 0 is never written; a write whose outcome is not known is settled by selecting the same UID
+ * again and reading, and repeated once at most; a trailer is written only over a sector that still
+ * shows the transport trailer. On failure err.fault says what the chip is good for; the keys on the
+ * stack are wiped on every way out.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
 #include "drivers/driver.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	select_pause_ms = 20,
+	trailer_access = MIFARE_KEY_LEN,      /* offset of the access bytes */
+	trailer_general = trailer_access + 3, /* of the general-purpose byte */
+	trailer_key_b = trailer_general + 1
+};
+
+/* C1C2C3 of the three data blocks and the trailer. */
+static const uint8_t transport_access[4] = {0, 0, 0, 1};
+/* Data 100: A or B reads, B writes. Trailer 011: B writes keys and conditions, neither key can be
+ * read. */
+static const uint8_t card_access[4] = {4, 4, 4, 3};
+
+/*
+ * General-purpose byte of the trailers. In sector 0 its bit 7 (DA) says whether a MAD exists; the
+ * MAC stands in the MAD's place, so DA = 0. In the other sectors it has no meaning without a MAD:
+ * left as delivered.
+ */
+static const uint8_t general_byte = 0x69;
+
+static const struct {
+	uint8_t atqa[2], sak;
+	size_t uid_len;
+} chip_types[] = {
+	{{0x00, 0x04}, 0x08, 4}, {{0x00, 0x44}, 0x08, 7}, {{0x00, 0x04}, 0x88, 4}, /* Infineon's */
+};
+
+static bool
+block_in(uint64_t blocks, unsigned block)
+{
+	return blocks >> block & 1u;
+}
+
+static bool
+sector_in(uint64_t blocks, unsigned sector)
+{
+	return blocks >> (sector * CHIP_SECTOR_BLOCKS) & 15u;
+}
+
+static int
+block_fault(struct err *e, enum fault fault, const char *what, unsigned block)
+{
+	char raw[ERR_RAW_MAX];
+
+	snprintf(
+		raw, sizeof raw, "%s, sector %u block %u", what, block / CHIP_SECTOR_BLOCKS, block);
+	return fault_set(e, fault, raw);
+}
+
+/* ---- trailers ---- */
+
+/*
+ *  0     5 6     8  9   10   15
+ * | key A | access | GPB | key B |
+ */
+static int
+trailer_build(uint8_t out[CHIP_BLOCK_LEN], const uint8_t key[2][MIFARE_KEY_LEN], struct err *e)
+{
+	static const uint8_t zero_key[MIFARE_KEY_LEN];
+	uint8_t parsed[4];
+
+	for (unsigned kind = KEY_A; kind <= KEY_B; kind++)
+		if (memcmp(key[kind], chip_transport_key, MIFARE_KEY_LEN) == 0 ||
+			memcmp(key[kind], zero_key, MIFARE_KEY_LEN) == 0)
+			return fault_set(e, FAULT_KEYS, "a sector key is a transport key");
+	memcpy(out, key[KEY_A], MIFARE_KEY_LEN);
+	access_build(out + trailer_access, card_access);
+	out[trailer_general] = general_byte;
+	memcpy(out + trailer_key_b, key[KEY_B], MIFARE_KEY_LEN);
+	int rc = access_parse(parsed, out + trailer_access, e);
+	if (rc == 0 && memcmp(parsed, card_access, sizeof parsed) != 0)
+		rc = err_set(
+			e, ERR_INTERNAL, "trailer: the access conditions are not the planned ones");
+	return rc;
+}
+
+/* Are the access conditions of a trailer, as read, these? Contradicting copies are not. */
+static bool
+trailer_has(const uint8_t trailer[CHIP_BLOCK_LEN], const uint8_t access[4])
+{
+	uint8_t parsed[4];
+
+	return access_parse(parsed, trailer + trailer_access, NULL) == 0 &&
+	       memcmp(parsed, access, sizeof parsed) == 0;
+}
+
+/* The write was lost without a trace: the old key opens, and the old conditions stand. */
+static bool
+trailer_untouched(struct chip_session *c, unsigned sector)
+{
+	uint8_t seen[CHIP_BLOCK_LEN];
+
+	return session_read(c, chip_trailer(sector), KEY_A, CHIP_KEYS_TRANSPORT, seen, NULL) == 0 &&
+	       trailer_has(seen, transport_access);
+}
+
+/* Does the sector stand as built? Asked in the standing authentication if there is one. */
+static bool
+trailer_stands(struct chip_session *c, unsigned sector, enum chip_key_set set, struct err *e)
+{
+	uint8_t seen[CHIP_BLOCK_LEN];
+
+	return session_read(c, chip_trailer(sector), KEY_A, set, seen, e) == 0 &&
+	       trailer_has(seen, card_access) && seen[trailer_general] == general_byte;
+}
+
+static int
+trailer_write(struct chip_session *c, unsigned sector, struct err *e)
+{
+	uint8_t trailer[CHIP_BLOCK_LEN], seen[CHIP_BLOCK_LEN];
+	const unsigned block = chip_trailer(sector);
+	struct err cause = {0};
+	int rc = trailer_build(trailer, c->keys->key[sector], e);
+
+	for (unsigned i = 0; rc == 0 && i < 2; i++) {
+		rc = session_open(c, sector, KEY_A, CHIP_KEYS_TRANSPORT, e);
+		if (rc)
+			break;
+		bool sent = c->station->driver->write(c->station, block, trailer, &cause) == 0;
+		/* The session that wrote may still read: most chips are settled without a
+		 * selection. */
+		if (sent && c->station->driver->read(c->station, block, seen, &cause) == 0 &&
+			trailer_has(seen, card_access) && seen[trailer_general] == general_byte)
+			goto written;
+		rc = session_select(c, false, e);
+		if (rc)
+			break;
+		if (trailer_stands(c, sector, CHIP_KEYS_CARD, &cause))
+			goto written;
+		rc = session_select(c, false, e);
+		if (rc == 0 && (i > 0 || !trailer_untouched(c, sector)))
+			rc = block_fault(e, FAULT_CHIP_TRAILER, "trailer torn or refused", block);
+	}
+	goto out;
+written:
+	c->report.trailers_written++;
+	c->sector[sector] = CHIP_KEYS_CARD;
+	c->open_set = CHIP_KEYS_NONE; /* what stands was opened with the key that is gone */
+out:
+	explicit_bzero(trailer, sizeof trailer);
+	return rc;
+}
+
+/* ---- data ---- */
+
+/* Writes one block of an open sector and reads it back; settles a doubtful write by the chip
+ * itself. */
+static int
+data_write(
+	struct chip_session *c, unsigned block, const uint8_t want[CHIP_BLOCK_LEN], struct err *e)
+{
+	uint8_t seen[CHIP_BLOCK_LEN];
+	const unsigned sector = block / CHIP_SECTOR_BLOCKS;
+	struct err cause = {0};
+
+	for (unsigned i = 0; i < 2; i++) {
+		int rc = session_open(c, sector, KEY_A, CHIP_KEYS_TRANSPORT, e);
+		if (rc)
+			return rc;
+		bool sent = c->station->driver->write(c->station, block, want, &cause) == 0;
+		if (sent && c->station->driver->read(c->station, block, seen, &cause) == 0 &&
+			memcmp(seen, want, CHIP_BLOCK_LEN) == 0)
+			goto verified;
+		rc = session_select(c, false, e);
+		if (rc == 0)
+			rc = session_read(c, block, KEY_A, CHIP_KEYS_TRANSPORT, seen, e);
+		if (rc)
+			return rc;
+		if (memcmp(seen, want, CHIP_BLOCK_LEN) == 0)
+			goto verified;
+	}
+	if (cause.raw[0])
+		return fault_set(e, FAULT_CHIP_WRITE, cause.raw);
+	return block_fault(e, FAULT_CHIP_VERIFY, "not as written after two writes", block);
+verified:
+	c->report.blocks_written++;
+	c->report.blocks_verified++;
+	return 0;
+}
+
+static int
+data_place(struct chip_session *c, unsigned block, const uint8_t want[CHIP_BLOCK_LEN], bool look,
+	struct err *e)
+{
+	const enum chip_key_set set = c->sector[block / CHIP_SECTOR_BLOCKS];
+	uint8_t seen[CHIP_BLOCK_LEN];
+
+	if (look || set == CHIP_KEYS_CARD) {
+		int rc = session_read(c, block, KEY_A, set, seen, e);
+		if (rc)
+			return rc;
+		if (memcmp(seen, want, CHIP_BLOCK_LEN) == 0) {
+			c->report.blocks_verified++;
+			return 0;
+		}
+		/* A sector is closed only after its data was right, so this is another card's data.
+		 */
+		if (set == CHIP_KEYS_CARD)
+			return block_fault(e, FAULT_CHIP_VERIFY, "closed with other data", block);
+	}
+	return data_write(c, block, want, e);
+}
+
+/* The image with the MAC filled in. ERR_INPUT: the map asks for what a chip cannot hold. */
+static int
+image_complete(struct chip_image *out, const struct chip_image *image, const struct chip_keys *keys,
+	struct err *e)
+{
+	unsigned n = 0;
+
+	*out = *image;
+	for (unsigned block = 0; block < CHIP_BLOCKS; block++) {
+		bool mac = block_in(image->mac, block);
+		if (!mac && !block_in(image->data, block))
+			continue;
+		if (block == 0 || block % CHIP_SECTOR_BLOCKS == CHIP_SECTOR_BLOCKS - 1)
+			return err_set(
+				e, ERR_INTERNAL, "chip image: block %u is not for data", block);
+		if (!mac)
+			continue;
+		if (block_in(image->data, block) || n == sizeof keys->mac / CHIP_BLOCK_LEN)
+			return err_set(e, ERR_INTERNAL, "chip image: too many MAC blocks");
+		memcpy(out->block[block], keys->mac + n++ * CHIP_BLOCK_LEN, CHIP_BLOCK_LEN);
+	}
+	return 0;
+}
+
+/* ---- the steps of an encoding ---- */
+
+/* A fresh sector opens with the transport key and has the transport conditions. */
+static int
+probe_sector(struct chip_session *c, unsigned sector, bool resume, struct err *e)
+{
+	uint8_t seen[CHIP_BLOCK_LEN];
+	struct err cause = {0};
+	int rc;
+
+	if (resume) {
+		rc = session_try(c, sector, KEY_A, CHIP_KEYS_CARD, &cause);
+		if (rc == 0) {
+			c->sector[sector] = CHIP_KEYS_CARD;
+			return 0;
+		}
+		if (cause.fault != FAULT_CHIP_USED)
+			goto failed;
+	}
+	rc = session_open(c, sector, KEY_A, CHIP_KEYS_TRANSPORT, &cause);
+	if (rc == 0)
+		rc = session_read(
+			c, chip_trailer(sector), KEY_A, CHIP_KEYS_TRANSPORT, seen, &cause);
+	if (rc == 0 && trailer_has(seen, transport_access)) {
+		c->sector[sector] = CHIP_KEYS_TRANSPORT;
+		return 0;
+	}
+	if (rc && cause.fault != FAULT_CHIP_USED)
+		goto failed;
+	return block_fault(e, resume ? FAULT_CHIP_TRAILER : FAULT_CHIP_USED,
+		rc ? "transport key refused" : "other access conditions", chip_trailer(sector));
+failed:
+	if (e)
+		*e = cause;
+	return rc;
+}
+
+/* Ends in the sector where the data begins: its authentication serves the first write too. */
+static int
+probe_sectors(struct chip_session *c, uint64_t blocks, bool resume, struct err *e)
+{
+	unsigned last = CHIP_SECTORS - 1;
+	int rc = 0;
+
+	while (last > 0 && !sector_in(blocks, last))
+		last--;
+	for (unsigned i = 1; rc == 0 && i <= CHIP_SECTORS; i++)
+		rc = probe_sector(c, (last + i) % CHIP_SECTORS, resume, e);
+	return rc;
+}
+
+static int
+place_blocks(struct chip_session *c, const struct chip_image *full, uint64_t blocks, bool resume,
+	struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = CHIP_SECTORS; rc == 0 && i-- > 0;)
+		for (unsigned b = i * CHIP_SECTOR_BLOCKS; rc == 0 && b < chip_trailer(i); b++)
+			if (block_in(blocks, b))
+				rc = data_place(c, b, full->block[b], resume, e);
+	return rc;
+}
+
+/* After a field reset: both new keys of every sector, the access conditions, the data once more. */
+static int
+prove_sector(struct chip_session *c, const struct chip_image *full, unsigned sector, struct err *e)
+{
+	uint8_t seen[CHIP_BLOCK_LEN];
+	struct err cause = {0};
+	int rc = session_open(c, sector, KEY_B, CHIP_KEYS_CARD, &cause);
+
+	if (rc == 0)
+		rc = session_open(c, sector, KEY_A, CHIP_KEYS_CARD, &cause);
+	if (rc && cause.fault == FAULT_CHIP_USED)
+		return block_fault(e, FAULT_CHIP_TRAILER, "new key refused", chip_trailer(sector));
+	if (rc) {
+		if (e)
+			*e = cause;
+		return rc;
+	}
+	for (unsigned b = sector * CHIP_SECTOR_BLOCKS; b < chip_trailer(sector); b++) {
+		if (!block_in(full->data | full->mac, b))
+			continue;
+		rc = session_read(c, b, KEY_A, CHIP_KEYS_CARD, seen, e);
+		if (rc)
+			return rc;
+		if (memcmp(seen, full->block[b], CHIP_BLOCK_LEN) != 0)
+			return block_fault(e, FAULT_CHIP_VERIFY, "not as written", b);
+	}
+	if (trailer_stands(c, sector, CHIP_KEYS_CARD, &cause))
+		return 0;
+	if (cause.code == 0)
+		return block_fault(e, FAULT_CHIP_TRAILER, "other conditions", chip_trailer(sector));
+	if (e)
+		*e = cause;
+	return cause.code;
+}
+
+static int
+prove_chip(struct chip_session *c, const struct chip_image *full, struct err *e)
+{
+	int rc = session_select(c, true, e);
+
+	for (unsigned i = CHIP_SECTORS; rc == 0 && i-- > 0;)
+		rc = prove_sector(c, full, i, e);
+	return rc;
+}
+
+static int
+type_check(const struct chip_id *id, struct err *e)
+{
+	char raw[ERR_RAW_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(chip_types); i++)
+		if (memcmp(id->atqa, chip_types[i].atqa, sizeof id->atqa) == 0 &&
+			id->sak == chip_types[i].sak && id->uid_len == chip_types[i].uid_len)
+			return 0;
+	snprintf(raw, sizeof raw, "ATQA %02x%02x SAK %02x, UID of %zu bytes", id->atqa[0],
+		id->atqa[1], id->sak, id->uid_len);
+	return fault_set(e, FAULT_CHIP_TYPE, raw);
+}
+
+int
+chip_encode(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool resume, struct chip_report *out, struct err *e)
+{
+	struct chip_keys card_keys = {0};
+	struct chip_image full;
+	struct chip_session c = {.station = s, .id = id, .keys = &card_keys, .report = {.id = *id}};
+
+	int rc = type_check(id, e);
+	if (rc == 0)
+		rc = keys->card_keys(keys->ctx, id, image, &card_keys, e);
+	if (rc == 0)
+		rc = image_complete(&full, image, &card_keys, e);
+	/* A chip with a new UID after each reset cannot be found again: seen before anything is
+	 * written. */
+	if (rc == 0)
+		rc = session_select(&c, true, e);
+	if (rc == 0)
+		rc = probe_sectors(&c, full.data | full.mac, resume, e);
+	if (rc == 0)
+		rc = place_blocks(&c, &full, full.data, resume, e);
+	if (rc == 0)
+		rc = place_blocks(&c, &full, full.mac, resume, e);
+	for (unsigned i = CHIP_SECTORS; rc == 0 && i-- > 0;)
+		if (c.sector[i] == CHIP_KEYS_TRANSPORT)
+			rc = trailer_write(&c, i, e);
+	if (rc == 0)
+		rc = prove_chip(&c, &full, e);
+	c.report.proved = rc == 0;
+	explicit_bzero(&card_keys, sizeof card_keys);
+	if (out)
+		*out = c.report;
+	return rc;
+}
+
+int
+chip_verify(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool *same, struct err *e)
+{
+	struct chip_keys card_keys = {0};
+	struct chip_image full;
+	struct err cause = {0};
+	struct chip_session c = {.station = s, .id = id, .keys = &card_keys};
+
+	*same = false;
+	int rc = type_check(id, e);
+	if (rc == 0)
+		rc = keys->card_keys(keys->ctx, id, image, &card_keys, e);
+	if (rc == 0)
+		rc = image_complete(&full, image, &card_keys, e);
+	if (rc)
+		goto out;
+	rc = prove_chip(&c, &full, &cause);
+	*same = rc == 0;
+	if (rc && (cause.fault == FAULT_CHIP_TRAILER || cause.fault == FAULT_CHIP_VERIFY))
+		rc = 0; /* the chip answered: it is another one, or unfinished */
+	else if (rc && e)
+		*e = cause;
+out:
+	explicit_bzero(&card_keys, sizeof card_keys);
+	return rc;
+}
+
+int
+chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
+	uint64_t blocks, struct chip_image *out, struct err *e)
+{
+	struct chip_session c = {.station = s, .id = id, .keys = keys};
+
+	*out = (struct chip_image){0};
+	int rc = session_select(&c, false, e);
+	for (unsigned b = 0; rc == 0 && b < CHIP_BLOCKS; b++)
+		if (block_in(blocks, b))
+			rc = session_read(&c, b, KEY_A, CHIP_KEYS_CARD, out->block[b], e);
+	return rc;
+}
+
+int
+chip_blank(struct station *s, const struct chip_id *id, bool *blank, struct err *e)
+{
+	struct chip_session c = {.station = s, .id = id};
+	struct err cause = {0};
+	int rc = session_select(&c, false, &cause);
+
+	for (unsigned i = 0; rc == 0 && i < CHIP_SECTORS; i++)
+		rc = probe_sector(&c, i, false, &cause);
+	*blank = rc == 0;
+	if (rc && cause.fault == FAULT_CHIP_USED)
+		return 0;
+	if (rc && e)
+		*e = cause;
+	return rc;
+}
+
+int
+chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += wait_ms / 1000;
+	end.tv_nsec += wait_ms % 1000 * 1000000L;
+	if (end.tv_nsec >= 1000000000L) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000L;
+	}
+	for (;;) {
+		int rc = s->driver->select(s, NULL, out, e);
+		if (rc)
+			return rc;
+		if (out->uid_len)
+			break;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > end.tv_sec ||
+			(now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec))
+			return fault_set(e, FAULT_NO_CHIP, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = select_pause_ms * 1000000L}, NULL);
+	}
+	if (out->cards_in_field > 1)
+		return fault_set(e, FAULT_CHIP_TWO, NULL);
+	return type_check(out, e);
+}

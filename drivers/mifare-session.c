@@ -1,0 +1,143 @@
+/*
+ * mifare-session.c - one MIFARE Classic under work at a station.
+ *
+ * Owns the selection, the standing authentication and the recovery from broken exchanges.
+ * Guarantees: after any failure the same UID is selected again, with a field reset at need, before
+ * anything else is sent; a lost reply is tolerated once an exchange; nothing here writes. On
+ * failure the error tells a refused key (FAULT_CHIP_USED, the chip is there) from a chip that is
+ * gone and a reader that is gone.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "drivers/driver.h"
+
+#include <string.h>
+
+enum { recoveries_max = 8 }; /* broken exchanges of one chip before it counts as bad */
+
+const uint8_t chip_transport_key[MIFARE_KEY_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+unsigned
+chip_trailer(unsigned sector)
+{
+	return sector * CHIP_SECTOR_BLOCKS + CHIP_SECTOR_BLOCKS - 1;
+}
+
+static bool
+same_chip(const struct chip_id *a, const struct chip_id *b)
+{
+	return a->uid_len == b->uid_len && memcmp(a->uid, b->uid, a->uid_len) == 0;
+}
+
+/* Selects the chip again, the second time after a field reset. Nothing is authenticated afterwards.
+ */
+int
+session_select(struct chip_session *c, bool reset_first, struct err *e)
+{
+	struct chip_id seen = {0};
+	int rc = 0;
+
+	c->open_set = CHIP_KEYS_NONE;
+	for (unsigned i = 0; i < 2; i++) {
+		if ((reset_first || i > 0) &&
+			(rc = c->station->driver->field_reset(c->station, e)) != 0)
+			continue;
+		rc = c->station->driver->select(c->station, c->id, &seen, e);
+		if (rc == 0 && seen.uid_len && same_chip(&seen, c->id))
+			return 0;
+	}
+	if (rc)
+		return rc;
+	return fault_set(e, seen.uid_len ? FAULT_CHIP_TWO : FAULT_CHIP_REMOVED,
+		seen.uid_len ? "another UID answers" : "the UID does not answer any more");
+}
+
+/* After a broken exchange. The chip is there again, or the error says why not. */
+static int
+session_recover(struct chip_session *c, const struct err *cause, struct err *e)
+{
+	if (c->recoveries++ >= recoveries_max) {
+		if (e && cause)
+			*e = *cause;
+		return cause ? cause->code : ERR_FAULT;
+	}
+	return session_select(c, false, e);
+}
+
+static const uint8_t *
+session_key(
+	const struct chip_session *c, unsigned sector, enum key_kind kind, enum chip_key_set set)
+{
+	return set == CHIP_KEYS_CARD ? c->keys->key[sector][kind] : chip_transport_key;
+}
+
+/* One authentication. FAULT_CHIP_USED: refused, and the chip is selected again. */
+int
+session_try(struct chip_session *c, unsigned sector, enum key_kind kind, enum chip_key_set set,
+	struct err *e)
+{
+	struct err cause = {0};
+
+	for (unsigned i = 0;; i++) {
+		c->open_set = CHIP_KEYS_NONE;
+		int rc = c->station->driver->authenticate(c->station, c->id, chip_trailer(sector),
+			kind, session_key(c, sector, kind, set), &cause);
+		if (rc == 0)
+			break;
+		bool refused = cause.fault == FAULT_CHIP_USED;
+		/* A removed chip looks like a refused key: only a chip that still answers refused
+		 * it. */
+		rc = refused ? session_select(c, false, e) : session_recover(c, &cause, e);
+		if (rc)
+			return rc;
+		if (refused || i > 0) {
+			if (e)
+				*e = cause;
+			return cause.code;
+		}
+	}
+	c->open_sector = sector;
+	c->open_kind = kind;
+	c->open_set = set;
+	return 0;
+}
+
+/* Opens a sector with keys that it is known to answer to; noise may refuse once. */
+int
+session_open(struct chip_session *c, unsigned sector, enum key_kind kind, enum chip_key_set set,
+	struct err *e)
+{
+	struct err cause = {0};
+
+	if (c->open_set == set && c->open_sector == sector && c->open_kind == kind)
+		return 0;
+	int rc = session_try(c, sector, kind, set, &cause);
+	if (rc && cause.fault == FAULT_CHIP_USED)
+		rc = session_try(c, sector, kind, set, &cause);
+	if (rc && e)
+		*e = cause;
+	return rc;
+}
+
+int
+session_read(struct chip_session *c, unsigned block, enum key_kind kind, enum chip_key_set set,
+	uint8_t out[CHIP_BLOCK_LEN], struct err *e)
+{
+	struct err cause = {0};
+
+	for (unsigned i = 0;; i++) {
+		int rc = session_open(c, block / CHIP_SECTOR_BLOCKS, kind, set, e);
+		if (rc)
+			return rc;
+		if (c->station->driver->read(c->station, block, out, &cause) == 0)
+			return 0;
+		rc = session_recover(c, &cause, e);
+		if (rc)
+			return rc;
+		if (i > 0) {
+			if (e)
+				*e = cause;
+			return cause.code;
+		}
+	}
+}
