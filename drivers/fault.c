@@ -1,9 +1,9 @@
 /*
  * fault.c - the table of everything that can go wrong with a machine or a chip.
  *
- * Owns faults[]: for each enum fault its stable word, its IPP keyword, what becomes of the card, and what
- * the operator reads. Guarantees that every value of the enum has a complete row (checked by the test).
- * Nothing here can fail.
+ * Owns faults[]: for each enum fault its stable word, its IPP keyword, what becomes of the card,
+ * and what the operator reads. Guarantees that every value of the enum has a complete row (checked
+ * by the test). Nothing here can fail.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */

@@ -1,1 +1,81 @@
+/*
+ * printer.c - finding a family and a model, and the names of places.
+ *
+ * Pure look-ups over the families' own tables; nothing here talks to a device. Cannot fail but by
+ * not finding.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
 #include "drivers/driver.h"
+
+#include <ctype.h>
+#include <string.h>
+
+const struct printer_driver *
+printer_driver_by_vendor(uint16_t vendor)
+{
+	for (size_t i = 0; printer_drivers[i]; i++)
+		for (const uint16_t *v = printer_drivers[i]->vendors; v && *v; v++)
+			if (*v == vendor)
+				return printer_drivers[i];
+	return NULL;
+}
+
+/* How many bytes of text are used up by matching word, blanks and case aside; 0 = text does not
+ * begin so. */
+static size_t
+word_match(const char *text, const char *word)
+{
+	const char *t = text;
+
+	for (;; word++) {
+		while (*word == ' ')
+			word++;
+		if (!*word)
+			return (size_t)(t - text);
+		while (*t == ' ')
+			t++;
+		if (tolower((unsigned char)*t) != tolower((unsigned char)*word))
+			return 0;
+		t++;
+	}
+}
+
+/*
+ * Exact first, then the longest row that the text begins with, then the first row that begins with
+ * the text: printers are seen to call themselves "Dualys3", "Dualys 3 Duplex" or just "Dualys".
+ */
+const struct printer_model *
+printer_model_find(const struct printer_driver *d, const char *mdl)
+{
+	const struct printer_model *best = NULL, *family = NULL;
+	size_t best_len = 0;
+
+	mdl += word_match(mdl, d->family);
+	for (size_t i = 0; i < d->n_models && mdl[strspn(mdl, " ")]; i++) {
+		const struct printer_model *m = &d->models[i];
+		size_t n = word_match(mdl, m->mdl);
+		if (n > 0 && !isdigit((unsigned char)mdl[n]) && n > best_len) {
+			best = m;
+			best_len = n;
+		}
+		if (!family && word_match(m->mdl, mdl) > 0)
+			family = m;
+	}
+	return best ? best : family;
+}
+
+const char *
+card_place_name(enum card_place place)
+{
+	static const char *const names[] = {
+		[PLACE_UNKNOWN] = "unknown",
+		[PLACE_NONE] = "none",
+		[PLACE_PRINT] = "print",
+		[PLACE_CONTACT] = "contact",
+		[PLACE_CONTACTLESS] = "contactless",
+		[PLACE_SOMEWHERE] = "somewhere",
+	};
+
+	return (size_t)place < ARRAY_LEN(names) ? names[place] : names[PLACE_UNKNOWN];
+}

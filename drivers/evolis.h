@@ -1,0 +1,125 @@
+/*
+ * evolis.h - what the two halves of the Evolis family share.
+ *
+ * Owns the columns of a model, the dialogue tables and the codec's contract. evolis-wire.c is pure
+ * (bytes in, bytes out); evolis.c talks to the printer. Nobody else includes this.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_EVOLIS_H
+#define CARDSPOOL_EVOLIS_H
+
+#include "drivers/driver.h"
+
+/* ---- wire -------------------------------------------------------------------------------------
+ */
+
+#define WIRE_REPLY_MAX 1024 /* the vendor's own programs read into 512 or 1024 bytes */
+
+/* How one plane goes out. Levels 2, 32, 64, 128, 256: 1, 5, 6, 7, 8 bits a dot. */
+struct wire_plane_format {
+	unsigned levels;
+	bool compressed;  /* one-bit planes may go as Dbc when that is shorter */
+	bool short_lines; /* Dbc may use 00 and FF for empty and full lines */
+	bool turned;      /* turn the picture by 180 degrees */
+	unsigned pad; /* after Dbc fill up with 00 to a multiple of this, from its ESC; 0 = never */
+};
+
+/* Bits a dot of a level count, 0 if the printers know no such count. */
+unsigned wire_bits(unsigned levels);
+/* Packs n values of 8 bits, most significant bits first and without gaps, into bits (5 to 8) a
+ * value. Writes (n * bits + 7) / 8 bytes. turned: the last value comes first. */
+void wire_pack(uint8_t *out, const uint8_t *in, size_t n, unsigned bits, bool turned);
+/* The run form of a one-bit plane (see the drawing in evolis-wire.c). Returns its length, at most
+ * lines * (1 + line_len); out may be NULL to measure. line_len is 1 to 81 bytes. */
+size_t wire_squeeze(
+	uint8_t *out, const uint8_t *in, size_t line_len, unsigned lines, bool short_lines);
+/* Appends ESC text CR. ERR_INTERNAL if text carries a control byte. */
+int wire_command(struct buf *out, const char *text, struct err *e);
+/* Appends the download of a plane that is FULL or DATA. letter: the panel's letter on the wire. */
+int wire_plane(struct buf *out, char letter, const struct plane *p,
+	const struct wire_plane_format *format, struct err *e);
+
+/* What the host knows of a reply while it comes in. */
+enum wire_end { WIRE_MORE, WIRE_WHOLE, WIRE_TOO_LONG };
+struct wire_reply {
+	char text[WIRE_REPLY_MAX + 1]; /* trimmed once whole */
+	size_t len;
+	bool odd; /* carries bytes no reply has */
+};
+void wire_reply_init(struct wire_reply *r);
+/* Takes one transfer's bytes. WIRE_WHOLE at 00, CR, LF (after at least one other byte) or a
+ * zero-length transfer after text; what follows the end in the same transfer is dropped. */
+enum wire_end wire_reply_feed(struct wire_reply *r, const uint8_t *bytes, size_t len);
+void wire_reply_trim(struct wire_reply *r);
+
+/* What a known text stands for. */
+enum wire_class {
+	WIRE_OK,
+	WIRE_FAULT,
+	WIRE_JAM,     /* which jam depends on the act under way */
+	WIRE_FULL,    /* which box depends on the act under way */
+	WIRE_REFUSED, /* command, parameter or option not known */
+	WIRE_UNKNOWN  /* none of the documented texts */
+};
+struct wire_text {
+	const char *text;
+	enum wire_class class;
+	enum fault fault; /* FAULT_NONE for WIRE_OK and WIRE_UNKNOWN */
+};
+/* Never NULL. A known text may be followed by a blank, ';' or '(' and more. */
+const struct wire_text *wire_text_find(const struct wire_reply *r);
+/* "0,00 Volts" with comma or point. ERR_PROTOCOL otherwise. */
+int wire_volts(const struct wire_reply *r, unsigned *millivolts);
+/* A plain decimal number, nothing else. ERR_PROTOCOL otherwise. */
+int wire_number(const struct wire_reply *r, int64_t *value);
+/* Answer to the card position query. ERR_PROTOCOL otherwise. */
+int wire_place(const struct wire_reply *r, enum card_place *place);
+
+/* ---- dialogues --------------------------------------------------------------------------------
+ */
+
+enum step_kind {
+	STEP_END,
+	STEP_MUST,   /* anything but OK ends the dialogue */
+	STEP_MAY,    /* a refusal is taken quietly */
+	STEP_SETTING /* a refusal is taken quietly while the value is the printer's own default */
+};
+
+/*
+ * One command. In it $r stands for the ribbon's name, $c $b $d for contrast, brightness and resin
+ * heat. panel: only when the ribbon has that panel ('\0' = always).
+ */
+struct step {
+	enum step_kind kind;
+	const char *command;
+	char panel;
+};
+
+/* A generation of the command set. */
+struct dialect {
+	const char *name;
+	const struct step *begin, *end;
+	const char *start, *side[SIDE_COUNT], *finish;        /* the card sequence */
+	const char *feed[PLACE_SOMEWHERE + 1];                /* NULL: no such place */
+	const char *eject[2];                                 /* by enum card_exit */
+	const char *model, *serial, *firmware, *place, *last; /* questions; NULL = not asked */
+	const char *cover, *feeder, *ribbon_mark, *tag_left, *tag_size, *ribbon_left;
+	const char *cards, *cleaning;
+};
+
+/* The family's columns of a model. Everything the documents leave open is here, never in code. */
+struct evolis_model {
+	const struct dialect *dialect;
+	unsigned colour_levels;
+	bool compressed, short_lines;
+	unsigned pad;
+	bool turned[SIDE_COUNT];
+	char uv_letter;      /* '\0': letter of the fluorescent panel unknown, not offered */
+	bool place_reported; /* the position query tells the station from the print position */
+	unsigned cover_open_below_mv, feeder_empty_below_mv;
+	unsigned reply_gap_ms; /* silence that ends a reply without an end mark */
+	unsigned param_ms, plane_ms, move_ms, print_ms;
+};
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * usb.h - the parts of the USB transport that need no device, for usb.c and its test.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_USB_H
+#define CARDSPOOL_USB_H
+
+#include "drivers/driver.h"
+
+/* Which of the n printers found does `which` (NULL: any) mean? A serial number decides alone;
+ * without one the place on the bus does. ERR_FAULT with FAULT_PRINTER_ABSENT: none; ERR_USAGE:
+ * several, named. */
+int usb_choose(const struct usb_printer *list, size_t n, const struct usb_printer *which,
+	size_t *index, struct err *e);
+/* The 1284 id as the class request returns it: two bytes of length, then text. out is printable. */
+void usb_device_id_parse(char *out, size_t max, const uint8_t *bytes, size_t len);
+/* Drops blanks at both ends and replaces what is not printable ASCII by '?'. */
+void usb_text_clean(char *text);
+/* What a libusb error code of a bulk transfer means. */
+enum fault usb_fault(int libusb_code);
+
+#endif
