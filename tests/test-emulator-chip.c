@@ -442,7 +442,9 @@ test_cards(void **state)
 		ACK_FRAME "0000ff18e8d54b02 01000408 0404a1b2c3 02004408 07041122 33445566f500");
 	/* HLTA through InDataExchange */
 	line_check(b->fd, "0000ff05fbd4400150009b00", ACK_FRAME SYNTAX_ERROR);
+	pthread_mutex_lock(&b->field.lock);
 	assert_int_equal(b->chips[0].power, CHIP_HALT);
+	pthread_mutex_unlock(&b->field.lock);
 	/* no such target */
 	field_leave(&b->field, &b->chips[0]);
 	field_leave(&b->field, &b->chips[1]);
