@@ -92,6 +92,19 @@ trailer_build(uint8_t out[CHIP_BLOCK_LEN], const uint8_t key[2][MIFARE_KEY_LEN],
 	return rc;
 }
 
+/* Every trailer can be built: asked before the first write. */
+static int
+trailers_check(const struct chip_keys *keys, struct err *e)
+{
+	uint8_t trailer[CHIP_BLOCK_LEN];
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < CHIP_SECTORS; i++)
+		rc = trailer_build(trailer, keys->key[i], e);
+	explicit_bzero(trailer, sizeof trailer);
+	return rc;
+}
+
 /* Are the access conditions of a trailer, as read, these? Contradicting copies are not. */
 static bool
 trailer_has(const uint8_t trailer[CHIP_BLOCK_LEN], const uint8_t access[4])
@@ -377,6 +390,8 @@ chip_encode(struct station *s, const struct chip_id *id, const struct chip_image
 	int rc = type_check(id, e);
 	if (rc == 0)
 		rc = keys->card_keys(keys->ctx, id, image, &card_keys, e);
+	if (rc == 0)
+		rc = trailers_check(&card_keys, e);
 	if (rc == 0)
 		rc = image_complete(&full, image, &card_keys, e);
 	/* A chip with a new UID after each reset cannot be found again: seen before anything is
