@@ -205,6 +205,7 @@ bool idnumber_valid(const char *id18);
 /* ---- roster (roster.c) and batch (batch.c) ------------------------------------------------------ */
 
 struct roster {
+	const struct schema *schema; /* borrowed; must outlive the roster */
 	struct record *records;
 	size_t n_records;
 };
@@ -214,6 +215,19 @@ struct roster {
 #define COLUMN_PHOTO       "照片"
 #define COLUMN_KIND        "证件类型"
 
+/* Counts problems on their way to a sink (which may be NULL) and keeps the first. */
+struct problems {
+	problem_sink *sink;
+	void *ctx;
+	unsigned n;
+	struct err first;
+};
+void problems_add(void *problems, const struct err *e);
+/* 0 if there were none; else the first one's code, and in e the first (no sink) or their count. */
+int problems_verdict(const struct problems *p, const char *name, size_t n_records, struct err *e);
+/* Reads on through every problem of the CSV text; *out is NULL only if no record could be read. */
+void roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
+	const char *name, struct problems *problems);
 /* The CSV text alone: records are checked, column 照片 is kept as it is written, no folder is looked at.
  * problem may be NULL; then e is the first problem, otherwise it is their count. */
 int roster_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
@@ -355,6 +369,10 @@ void face_hash(uint8_t out[HASH_LEN], const struct face *f);
 int face_to_rgb(const struct face *f, uint8_t **pixels, unsigned *width, unsigned *height,
 	struct err *e);
 
+/* The faces below each other as an RGB PNG (face-png.c; linked into cardspool only). */
+int face_png_build(struct buf *out, const struct face *const *faces, size_t n, unsigned dpi,
+	struct err *e);
+
 /* ---- ribbons: which panels a side may use (ribbon.c) ------------------------------------------------- */
 
 struct ribbon {
@@ -376,6 +394,7 @@ const char *template_name(const struct template *t);
 const struct schema *template_schema(const struct template *t);
 const struct chip_map *template_chip_map(const struct template *t); /* NULL: the card has no chip data */
 bool template_has_side(const struct template *t, enum side side);
+unsigned template_dpi(const struct template *t);
 void template_hash(const struct template *t, uint8_t out[HASH_LEN]);
 /* Compiles DIR's SVG files to DIR/template.bin (or out_path). The only place where SVG is parsed. */
 int template_build(const char *dir, const char *out_path, struct err *e);

@@ -1,1 +1,340 @@
-#include "filters/card.h"
+/*
+ * face.c - drawing one side of a card for a record.
+ *
+ * Owns the order of things: compiled panels first, then photo, seal and coloured text where they lie,
+ * then black text on the exact dots of the K panel with the dye knocked out below. Guarantees: only the
+ * panels that the ribbon offers are made, nothing is clipped silently. On failure the face is empty.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "filters/face.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct renderer {
+	const struct template *template;
+	struct text_engine text;
+	uint32_t *pixels; /* for the picture of a side */
+	size_t pixels_max;
+};
+
+/* What one call draws. */
+struct job {
+	struct renderer *r;
+	const struct record *rec;
+	const uint8_t *photo;
+	size_t photo_len;
+	enum side side;
+	bool dye, k;        /* the ribbon has these panels */
+	unsigned line0, line1; /* dye is printed on lines [line0, line1) */
+	struct face *face;
+	char where[48];
+};
+
+int
+renderer_create(struct renderer **out, const struct template *t, struct err *e)
+{
+	struct renderer *r = calloc(1, sizeof *r);
+
+	*out = NULL;
+	if (!r)
+		return err_set(e, ERR_SYSTEM, _("Out of memory."));
+	r->template = t;
+	int rc = text_engine_init(&r->text, t, e);
+	if (rc)
+		renderer_destroy(r);
+	else
+		*out = r;
+	return rc;
+}
+
+void
+renderer_destroy(struct renderer *r)
+{
+	if (!r)
+		return;
+	text_engine_done(&r->text);
+	free(r->pixels);
+	free(r);
+}
+
+static bool
+box_is_dye(const struct box *b)
+{
+	return b->kind != BOX_TEXT || b->ink == INK_DYE;
+}
+
+/* The smallest rectangle around all boxes of a side that need dye; w = 0 if there is none. */
+static struct picture
+picture_around(const struct template *t, enum side side)
+{
+	unsigned x0 = t->width, y0 = t->height, x1 = 0, y1 = 0;
+
+	for (size_t i = 0; i < t->n_boxes; i++) {
+		const struct box *b = &t->boxes[i];
+		if (b->side != side || !box_is_dye(b))
+			continue;
+		x0 = b->x < x0 ? b->x : x0;
+		y0 = b->y < y0 ? b->y : y0;
+		x1 = b->x + b->w > x1 ? b->x + b->w : x1;
+		y1 = b->y + b->h > y1 ? b->y + b->h : y1;
+	}
+	if (x1 <= x0 || y1 <= y0)
+		return (struct picture){0};
+	return (struct picture){x0, y0, x1 - x0, y1 - y0, NULL};
+}
+
+/* A half panel is laid where photo and seal are; the rest of the side is black only. */
+static int
+dye_window(struct job *j, const struct ribbon *ribbon, struct err *e)
+{
+	const struct template *t = j->r->template;
+	struct picture p = picture_around(t, j->side);
+
+	j->line0 = 0;
+	j->line1 = t->width;
+	if (!ribbon->dye_lines || ribbon->dye_lines >= t->width)
+		return 0;
+	if (p.w > ribbon->dye_lines)
+		return err_set(e, ERR_INPUT,
+			_("The colour part of template %s is wider than the half panel of ribbon %s. "
+			  "Use a ribbon with full panels."),
+			t->name, ribbon->name);
+	unsigned room = ribbon->dye_lines - p.w;
+	unsigned first = p.x > room / 2 ? p.x - room / 2 : 0;
+	if (first > t->width - ribbon->dye_lines)
+		first = t->width - ribbon->dye_lines;
+	j->line0 = first;
+	j->line1 = first + ribbon->dye_lines;
+	return 0;
+}
+
+static int
+plane_copy(struct plane *p, unsigned bits, const struct template *t, const uint8_t *from, struct err *e)
+{
+	size_t stride = plane_stride(bits, t->height);
+	uint8_t *data = malloc(stride * t->width);
+
+	if (!data)
+		return err_set(e, ERR_SYSTEM, _("Out of memory."));
+	memcpy(data, from, stride * t->width);
+	*p = (struct plane){PLANE_DATA, bits, t->height, t->width, stride, data};
+	return 0;
+}
+
+/* The fixed art, from the compiled template. */
+static int
+ground_copy(struct job *j, struct err *e)
+{
+	const struct template *t = j->r->template;
+	const struct art *a = &t->art[j->side];
+	struct plane *plane = j->face->plane;
+	int rc = plane_copy(&plane[PANEL_K], 1, t, j->dye ? a->k : a->mono, e);
+
+	for (int i = PANEL_Y; j->dye && !rc && i <= PANEL_C; i++)
+		rc = plane_copy(&plane[i], 8, t, a->ymc[i], e);
+	if (rc || !j->dye || (j->line0 == 0 && j->line1 == t->width))
+		return rc;
+	struct plane *k = &plane[PANEL_K];
+	for (unsigned line = 0; line < t->width; line++) {
+		if (line >= j->line0 && line < j->line1)
+			continue;
+		memcpy(k->data + line * k->stride, a->mono + line * k->stride, k->stride);
+		for (int i = PANEL_Y; i <= PANEL_C; i++)
+			memset(plane[i].data + line * plane[i].stride, 0, plane[i].stride);
+	}
+	return 0;
+}
+
+static const char *
+box_value(const struct job *j, const struct box *b)
+{
+	return j->rec->values[b->field];
+}
+
+/* Sets the K bits under the text drawn last and takes the dye away below them. */
+static void
+ink_to_resin(struct job *j, const struct box *b)
+{
+	const struct text_engine *te = &j->r->text;
+	struct plane *k = &j->face->plane[PANEL_K];
+	unsigned first = k->dots - b->y - b->h;
+
+	for (unsigned x = 0; x < b->w; x++) {
+		const uint8_t *ink = te->ink + x * te->pitch;
+		uint8_t *bits = k->data + (b->x + x) * k->stride;
+		for (unsigned i = 0; i < b->h; i++)
+			if (ink[i] >= 128)
+				bits[(first + i) / 8] |= (uint8_t)(0x80 >> (first + i) % 8);
+	}
+	if (!j->dye)
+		return;
+	uint8_t *ymc[3] = {j->face->plane[PANEL_Y].data, j->face->plane[PANEL_M].data,
+		j->face->plane[PANEL_C].data};
+	dye_knock_out(ymc, k->dots, k->data, b->x, b->y, b->w, b->h);
+}
+
+static int
+photo_check_present(const struct job *j, struct err *e)
+{
+	if (j->photo_len || !j->r->template->schema->photo_required)
+		return 0;
+	return err_set(e, ERR_INPUT, _("%s: has no photo."), j->where);
+}
+
+static int
+picture_compose(struct job *j, struct picture *p, struct err *e)
+{
+	const struct template *t = j->r->template;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < t->n_boxes; i++) {
+		const struct box *b = &t->boxes[i];
+		if (b->side != j->side || !box_is_dye(b))
+			continue;
+		if (b->kind == BOX_SEAL) {
+			picture_seal(p, b);
+		} else if (b->kind == BOX_PHOTO) {
+			if (!(rc = photo_check_present(j, e)) && j->photo_len &&
+				(rc = picture_photo(p, b, j->photo, j->photo_len, e)))
+				err_prefix(e, "%s", j->where);
+		} else if (j->dye) {
+			rc = text_draw(&j->r->text, t, i, box_value(j, b), j->where, e);
+			if (!rc)
+				picture_text(p, b, j->r->text.ink, j->r->text.pitch);
+		}
+	}
+	return rc;
+}
+
+/* Photo, seal and coloured text: composed upright in RGB, and only that rectangle is converted. */
+static int
+pictures_draw(struct job *j, struct err *e)
+{
+	const struct template *t = j->r->template;
+	struct picture p = picture_around(t, j->side);
+	size_t need = (size_t)p.w * p.h;
+
+	if (!need)
+		return 0;
+	if (need > j->r->pixels_max) {
+		uint32_t *pixels = realloc(j->r->pixels, need * sizeof *pixels);
+		if (!pixels)
+			return err_set(e, ERR_SYSTEM, _("Out of memory."));
+		j->r->pixels = pixels;
+		j->r->pixels_max = need;
+	}
+	p.pixels = j->r->pixels;
+	const uint8_t *ground = t->art[j->side].rgb;
+	if (!j->dye)
+		memset(p.pixels, 0xff, need * sizeof *p.pixels);
+	for (unsigned y = 0; j->dye && y < p.h; y++)
+		memcpy(p.pixels + (size_t)y * p.w, ground + 4 * ((size_t)(p.y + y) * t->width + p.x),
+			4 * (size_t)p.w);
+	int rc = picture_compose(j, &p, e);
+	struct plane *plane = j->face->plane;
+	if (rc || !j->dye)
+		return rc ? rc : picture_dither(&p, &plane[PANEL_K], e);
+	uint8_t *ymc[3] = {plane[PANEL_Y].data, plane[PANEL_M].data, plane[PANEL_C].data};
+	dye_convert(ymc, t->height, p.pixels, p.w, p.x, p.y, p.w, p.h);
+	dye_knock_out(ymc, t->height, plane[PANEL_K].data, p.x, p.y, p.w, p.h);
+	return 0;
+}
+
+static int
+texts_draw(struct job *j, struct err *e)
+{
+	const struct template *t = j->r->template;
+
+	for (size_t i = 0; i < t->n_boxes; i++) {
+		const struct box *b = &t->boxes[i];
+		if (b->side != j->side || b->kind != BOX_TEXT || (j->dye && b->ink == INK_DYE))
+			continue;
+		if (!box_value(j, b)[0])
+			continue;
+		int rc = text_draw(&j->r->text, t, i, box_value(j, b), j->where, e);
+		if (rc)
+			return rc;
+		ink_to_resin(j, b);
+	}
+	return 0;
+}
+
+/* A ribbon without K shows black as all three dyes. */
+static void
+resin_to_dye(struct face *f)
+{
+	struct plane *k = &f->plane[PANEL_K];
+
+	for (unsigned line = 0; line < k->lines; line++)
+		for (unsigned dot = 0; dot < k->dots; dot++)
+			if (k->data[line * k->stride + dot / 8] >> (7 - dot % 8) & 1)
+				for (int i = PANEL_Y; i <= PANEL_C; i++)
+					f->plane[i].data[line * f->plane[i].stride + dot] = 255;
+	plane_done(k);
+}
+
+static void
+blank_find(struct plane *p)
+{
+	size_t len = p->stride * p->lines;
+
+	if (p->fill != PLANE_DATA || p->data[0] || (len > 1 && memcmp(p->data, p->data + 1, len - 1)))
+		return;
+	free(p->data);
+	p->data = NULL;
+	p->fill = PLANE_BLANK;
+}
+
+static int
+extras_add(const struct job *j, const char *panels, struct err *e)
+{
+	const struct template *t = j->r->template;
+	const uint8_t *uv = t->art[j->side].uv;
+	const struct plane empty = {
+		PLANE_BLANK, 1, t->height, t->width, plane_stride(1, t->height), NULL};
+
+	if (strchr(panels, 'O')) {
+		j->face->plane[PANEL_O] = empty;
+		j->face->plane[PANEL_O].fill = PLANE_FULL;
+	}
+	if (!strchr(panels, 'U'))
+		return 0;
+	j->face->plane[PANEL_UV] = empty;
+	return uv ? plane_copy(&j->face->plane[PANEL_UV], 1, t, uv, e) : 0;
+}
+
+int
+face_render(struct renderer *r, const struct record *rec, const uint8_t *photo, size_t photo_len,
+	enum side side, const struct ribbon *ribbon, struct face *out, struct err *e)
+{
+	const char *panels = side == SIDE_FRONT ? ribbon->front : ribbon->back;
+	struct job j = {.r = r,
+		.rec = rec,
+		.photo = photo,
+		.photo_len = photo_len,
+		.side = side,
+		.dye = strchr(panels, 'Y') && strchr(panels, 'M') && strchr(panels, 'C'),
+		.k = strchr(panels, 'K') != NULL,
+		.face = out};
+
+	memset(out, 0, sizeof *out);
+	if (!panels[0] || !r->template->art[side].present)
+		return 0;
+	snprintf(j.where, sizeof j.where, _("record %u"), rec->number);
+	int rc = 0;
+	if ((j.dye || j.k) && ((rc = dye_window(&j, ribbon, e)) || (rc = ground_copy(&j, e)) ||
+				      (rc = pictures_draw(&j, e)) || (rc = texts_draw(&j, e))))
+		goto out;
+	if (j.dye && !j.k)
+		resin_to_dye(out);
+	rc = extras_add(&j, panels, e);
+	for (int i = 0; i < PANEL_COUNT; i++)
+		blank_find(&out->plane[i]);
+out:
+	if (rc)
+		face_done(out);
+	return rc;
+}

@@ -1,3 +1,293 @@
+/*
+ * cmd-template.c - the commands `preview` and `template build`.
+ *
+ * Owns their words and what they say. Guarantees: a picture is written complete or not at all and shows
+ * exactly the dots that would be printed. On failure the command's error names the file, record or
+ * field.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
 #include "spooler/spooler.h"
 
-const struct command commands_template[] = {{0}};
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_LEN = 4096, PHOTO_MAX = 4 << 20, PNG_MAX = 64 << 20 };
+
+struct preview {
+	const char *source, *template_word, *photo_dir, *ribbon_word, *side_word, *out;
+	unsigned record;
+	bool json;
+	const struct ribbon *ribbon;
+	char dir[PATH_LEN];
+	struct template *template;
+	struct batch *batch;
+	struct roster *roster;
+	struct record own; /* from a batch */
+	const struct record *rec;
+	struct buf photo;
+	struct face faces[SIDE_COUNT];
+};
+
+static int
+number_parse(const char *text, unsigned *out)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end || end == text || text[0] == '-' || n < 1 || n > 10000000)
+		return ERR_USAGE;
+	*out = (unsigned)n;
+	return 0;
+}
+
+static int
+preview_words(struct preview *p, int argc, char **argv, struct err *e)
+{
+	static const struct option options[] = {{"record", required_argument, NULL, 'r'},
+		{"side", required_argument, NULL, 's'}, {"ribbon", required_argument, NULL, 'b'},
+		{"template", required_argument, NULL, 't'}, {"photos", required_argument, NULL, 'p'},
+		{"output", required_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0}};
+	const struct {
+		int letter;
+		const char **word;
+	} words[] = {{'s', &p->side_word}, {'b', &p->ribbon_word}, {'t', &p->template_word},
+		{'p', &p->photo_dir}, {'o', &p->out}};
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "r:s:b:t:p:o:j", options, NULL)) != -1) {
+		bool known = c == 'j' || c == 'r';
+		if (c == 'r' && number_parse(optarg, &p->record))
+			return err_set(e, ERR_USAGE, _("--record takes a card number from 1."));
+		p->json |= c == 'j';
+		for (size_t i = 0; i < ARRAY_LEN(words); i++)
+			if (c == words[i].letter) {
+				*words[i].word = optarg;
+				known = true;
+			}
+		if (!known)
+			return err_set(e, ERR_USAGE,
+				_("preview does not know that option. See: cardspool help preview"));
+	}
+	if (optind != argc - 1 || !p->out)
+		return err_set(e, ERR_USAGE,
+			_("preview takes one batch or roster and -o PICTURE.png."));
+	p->source = argv[optind];
+	p->ribbon = ribbon_find(p->ribbon_word);
+	if (!p->ribbon)
+		return err_set(e, ERR_USAGE, _("There is no ribbon \"%s\"."), p->ribbon_word);
+	if (strcmp(p->side_word, "front") && strcmp(p->side_word, "back") &&
+		strcmp(p->side_word, "both"))
+		return err_set(e, ERR_USAGE, _("--side is front, back or both."));
+	return 0;
+}
+
+/* A word with a slash is a folder, any other is a name in the folder of templates. */
+static int
+template_find(struct preview *p, const char *word, struct err *e)
+{
+	struct config *config;
+
+	if (strchr(word, '/') || !strcmp(word, ".")) {
+		snprintf(p->dir, sizeof p->dir, "%s", word);
+	} else {
+		int rc = config_load(&config, e);
+		if (rc)
+			return rc;
+		snprintf(p->dir, sizeof p->dir, "%s/%s", config_templates(config), word);
+		config_destroy(config);
+	}
+	return template_open(&p->template, p->dir, e);
+}
+
+/* Every problem but the first, which is the command's own error. */
+static void
+problem_print(void *ctx, const struct err *problem)
+{
+	bool *first = ctx;
+
+	if (!*first)
+		fprintf(stderr, "cardspool: %s\n", problem->text);
+	*first = false;
+}
+
+static int
+roster_read(struct preview *p, struct err *e)
+{
+	bool first = true;
+	char folder[PATH_LEN];
+	const char *slash = strrchr(p->source, '/');
+
+	if (!p->template_word)
+		return err_set(e, ERR_USAGE, _("A roster needs --template NAME."));
+	int rc = template_find(p, p->template_word, e);
+	if (rc)
+		return rc;
+	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - p->source) : 1,
+		slash ? p->source : ".");
+	rc = roster_load(&p->roster, template_schema(p->template), p->source,
+		p->photo_dir ? p->photo_dir : folder, problem_print, &first, e);
+	if (rc)
+		return rc;
+	if (p->record > p->roster->n_records)
+		return err_set(e, ERR_MISSING, _("%s: has %zu records, not %u."), p->source,
+			p->roster->n_records, p->record);
+	p->rec = &p->roster->records[p->record - 1];
+	return p->rec->photo[0] ? file_read(&p->photo, p->rec->photo, PHOTO_MAX, e) : 0;
+}
+
+static int
+batch_read(struct preview *p, struct err *e)
+{
+	int rc = batch_open(&p->batch, p->source, e);
+
+	if (rc)
+		return rc;
+	const struct batch_info *info = batch_info(p->batch);
+	if ((rc = template_find(p, p->template_word ? p->template_word : info->template_name, e)))
+		return rc;
+	if (p->record > info->n_records)
+		return err_set(e, ERR_MISSING, _("%s: has %u records, not %u."), p->source,
+			info->n_records, p->record);
+	rc = batch_record(p->batch, template_schema(p->template), p->record, &p->own, e);
+	if (rc)
+		return rc;
+	p->rec = &p->own;
+	return p->rec->photo[0] ? batch_entry(p->batch, p->rec->photo, &p->photo, PHOTO_MAX, e) : 0;
+}
+
+static bool
+face_any(const struct face *f)
+{
+	for (int i = 0; i < PANEL_COUNT; i++)
+		if (f->plane[i].fill != PLANE_ABSENT)
+			return true;
+	return false;
+}
+
+static int
+faces_draw(struct preview *p, struct err *e)
+{
+	struct renderer *renderer;
+	int rc = renderer_create(&renderer, p->template, e);
+
+	if (rc)
+		return rc;
+	for (int side = 0; !rc && side < SIDE_COUNT; side++)
+		if (!strcmp(p->side_word, "both") || !strcmp(p->side_word, side_names[side]))
+			rc = face_render(renderer, p->rec, p->photo.data, p->photo.len, (enum side)side,
+				p->ribbon, &p->faces[side], e);
+	renderer_destroy(renderer);
+	return rc;
+}
+
+static void
+preview_report(const struct preview *p)
+{
+	json_t *panels = json_object();
+
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		char letters[PANEL_COUNT + 1] = "";
+		size_t n = 0;
+		for (int i = 0; i < PANEL_COUNT; i++)
+			if (p->faces[side].plane[i].fill != PLANE_ABSENT)
+				letters[n++] = panel_letters[i];
+		json_object_set_new(panels, side_names[side], json_string(letters));
+	}
+	json_t *report = json_pack("{s:s, s:s, s:I, s:s, s:o}", "file", p->out, "template",
+		template_name(p->template), "record", (json_int_t)p->record, "ribbon", p->ribbon->name,
+		"panels", panels);
+	json_dumpf(report, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(report);
+}
+
+static int
+preview_write(const struct preview *p, struct err *e)
+{
+	const struct face *shown[SIDE_COUNT];
+	size_t n = 0;
+	struct buf png;
+
+	for (int side = 0; side < SIDE_COUNT; side++)
+		if (face_any(&p->faces[side]))
+			shown[n++] = &p->faces[side];
+	if (!n)
+		return err_set(e, ERR_MISSING, _("Ribbon %s does not print the %s."), p->ribbon->name,
+			p->side_word);
+	buf_init(&png, PNG_MAX);
+	int rc = face_png_build(&png, shown, n, template_dpi(p->template), e);
+	if (!rc)
+		rc = file_write(p->out, png.data, png.len, 0600, e);
+	buf_done(&png);
+	return rc;
+}
+
+static int
+preview_run(int argc, char **argv, struct err *e)
+{
+	struct preview p = {.record = 1, .ribbon_word = "ymckok", .side_word = "both"};
+	int rc = preview_words(&p, argc, argv, e);
+
+	buf_init(&p.photo, PHOTO_MAX);
+	if (!rc) {
+		size_t len = strlen(p.source);
+		bool csv = len > 4 && !strcasecmp(p.source + len - 4, ".csv");
+		rc = csv ? roster_read(&p, e) : batch_read(&p, e);
+	}
+	if (!rc && !(rc = faces_draw(&p, e)) && !(rc = preview_write(&p, e))) {
+		if (p.json)
+			preview_report(&p);
+		else
+			printf(_("%s: card %u as ribbon %s prints it.\n"), p.out, p.record,
+				p.ribbon->name);
+	}
+	for (int side = 0; side < SIDE_COUNT; side++)
+		face_done(&p.faces[side]);
+	buf_done(&p.photo);
+	if (p.own.values)
+		record_done(&p.own, template_schema(p.template));
+	if (p.roster)
+		roster_destroy(p.roster);
+	if (p.batch)
+		batch_close(p.batch);
+	template_close(p.template);
+	return rc;
+}
+
+static int
+build_run(int argc, char **argv, struct err *e)
+{
+	const char *out = NULL;
+	char path[PATH_LEN];
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt(argc, argv, "o:")) != -1) {
+		if (c != 'o')
+			return err_set(e, ERR_USAGE, _("template build knows only the option -o FILE."));
+		out = optarg;
+	}
+	if (optind != argc - 1)
+		return err_set(e, ERR_USAGE, _("template build takes one template folder."));
+	int rc = template_build(argv[optind], out, e);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof path, "%s/template.bin", argv[optind]);
+	printf(_("%s: compiled.\n"), out ? out : path);
+	return 0;
+}
+
+const struct command commands_template[] = {
+	{"preview", NULL,
+		"FILE.cards|ROSTER.csv -o PICTURE.png [--record N] [--side front|back|both] "
+		"[--ribbon NAME] [--template NAME|FOLDER] [--photos FOLDER] [--json]",
+		N_("Show a card as the head will print it"), preview_run},
+	{"template", "build", "FOLDER [-o FILE]", N_("Compile a template's drawings"), build_run},
+	{NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,531 @@
+/*
+ * template-svg.c - reading one drawing of a template.
+ *
+ * Owns the checks on foreign SVG, the placeholders and the separation into inks. Guarantees: a drawing
+ * cannot reach outside its own file (no DOCTYPE, entity, script, link or style from elsewhere), and what
+ * is not understood is refused with its line. On failure nothing is kept. Used while a template is
+ * compiled, never while cards are made.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "filters/template-svg.h"
+
+#include <librsvg/rsvg.h>
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ELEMENTS_MAX = 200000, MM_PER_INCH_10 = 254 };
+
+struct svg {
+	char *path;
+	xmlDoc *doc;
+};
+
+static int
+node_error(const struct svg *s, const xmlNode *node, struct err *e, const char *what)
+{
+	return err_set(e, ERR_INPUT, _("%s: line %ld: %s"), s->path, xmlGetLineNo((xmlNode *)node), what);
+}
+
+static bool
+name_is(const xmlNode *node, const char *name)
+{
+	return !strcmp((const char *)node->name, name);
+}
+
+/* Every url( must point into this file. */
+static bool
+css_safe(const char *css)
+{
+	if (strcasestr(css, "@import") || strchr(css, '\\'))
+		return false;
+	for (const char *p = css; (p = strcasestr(p, "url(")); p++) {
+		const char *target = p + 4 + strspn(p + 4, " \t\n'\"");
+		if (*target != '#')
+			return false;
+	}
+	return true;
+}
+
+static bool
+attribute_safe(const xmlNode *node, const xmlAttr *a)
+{
+	xmlChar *value = xmlNodeListGetString(node->doc, a->children, 1);
+	const char *text = value ? (const char *)value : "";
+	bool safe = css_safe(text);
+
+	if (!strcmp((const char *)a->name, "href"))
+		safe = text[0] == '#' || !strncmp(text, "data:image/png;base64,", 22) ||
+			!strncmp(text, "data:image/jpeg;base64,", 23);
+	else if (!strncasecmp((const char *)a->name, "on", 2) || !strcmp((const char *)a->name, "base"))
+		safe = false;
+	xmlFree(value);
+	return safe;
+}
+
+static int
+tree_check(const struct svg *s, xmlNode *node, unsigned *count, struct err *e)
+{
+	for (; node; node = node->next) {
+		int rc = 0;
+		if (node->type == XML_PI_NODE || node->type == XML_ENTITY_REF_NODE ||
+			node->type == XML_DTD_NODE)
+			return node_error(s, node, e, _("processing instructions and entities are refused."));
+		if (node->type != XML_ELEMENT_NODE)
+			continue;
+		if (++*count > ELEMENTS_MAX)
+			return node_error(s, node, e, _("too many elements."));
+		if (name_is(node, "script") || name_is(node, "foreignObject") || name_is(node, "include"))
+			return node_error(s, node, e, _("scripts and foreign content are refused."));
+		for (xmlAttr *a = node->properties; a; a = a->next)
+			if (!attribute_safe(node, a))
+				return node_error(s, node, e,
+					_("a reference to something outside this file is refused."));
+		if (name_is(node, "style")) {
+			xmlChar *css = xmlNodeGetContent(node);
+			bool safe = !css || css_safe((const char *)css);
+			xmlFree(css);
+			if (!safe)
+				return node_error(s, node, e,
+					_("a style from outside this file is refused."));
+		}
+		if ((rc = tree_check(s, node->children, count, e)))
+			return rc;
+	}
+	return 0;
+}
+
+static void
+xml_silent(void *ctx, const char *format, ...)
+{
+	(void)ctx;
+	(void)format;
+}
+
+int
+svg_load(struct svg **out, const char *path, struct err *e)
+{
+	struct buf b;
+	unsigned count = 0;
+	struct svg *s = calloc(1, sizeof *s);
+
+	*out = NULL;
+	buf_init(&b, TEMPLATE_SOURCE_MAX);
+	if (!s || !(s->path = strdup(path))) {
+		free(s);
+		return err_set(e, ERR_SYSTEM, _("Out of memory."));
+	}
+	int rc = file_read(&b, path, TEMPLATE_SOURCE_MAX, e);
+	if (rc)
+		goto out;
+	xmlSetGenericErrorFunc(NULL, xml_silent);
+	s->doc = xmlReadMemory((const char *)b.data, (int)b.len, NULL, NULL,
+		XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES);
+	xmlNode *root = s->doc ? xmlDocGetRootElement(s->doc) : NULL;
+	if (!root || !name_is(root, "svg")) {
+		const xmlError *why = xmlGetLastError();
+		rc = err_set(e, ERR_INPUT, _("%s: line %d: is not an SVG drawing."), path,
+			why ? why->line : 1);
+		goto out;
+	}
+	if (s->doc->intSubset || s->doc->extSubset) {
+		rc = err_set(e, ERR_INPUT, _("%s: a DOCTYPE is refused; delete that line."), path);
+		goto out;
+	}
+	rc = tree_check(s, s->doc->children, &count, e);
+out:
+	buf_done(&b);
+	if (rc)
+		svg_destroy(s);
+	else
+		*out = s;
+	return rc;
+}
+
+void
+svg_destroy(struct svg *s)
+{
+	if (!s)
+		return;
+	xmlFreeDoc(s->doc);
+	free(s->path);
+	free(s);
+}
+
+/* ---- attributes --------------------------------------------------------------------------------- */
+
+/* Copies a namespaced attribute; "" when it is not there, false when it is too long. */
+static bool
+cs_get(const xmlNode *node, const char *name, char *out, size_t max)
+{
+	xmlChar *value = xmlGetNsProp((xmlNode *)node, (const xmlChar *)name, (const xmlChar *)TEMPLATE_NS);
+	const char *text = value ? (const char *)value : "";
+	bool fits = strlen(text) < max;
+
+	snprintf(out, max, "%s", fits ? text : "");
+	xmlFree(value);
+	return fits;
+}
+
+/* Index of the attribute's word in words, fallback when it is not there, -1 when it is another. */
+static int
+cs_word(const xmlNode *node, const char *name, const char *const *words, int n, int fallback)
+{
+	char text[32];
+
+	if (!cs_get(node, name, text, sizeof text))
+		return -1;
+	if (!text[0])
+		return fallback;
+	for (int i = 0; i < n; i++)
+		if (!strcmp(words[i], text))
+			return i;
+	return -1;
+}
+
+static bool
+cs_number(const xmlNode *node, const char *name, double fallback, double min, double max, double *out)
+{
+	char text[32], *end;
+
+	if (!cs_get(node, name, text, sizeof text))
+		return false;
+	*out = fallback;
+	if (text[0]) {
+		*out = strtod(text, &end);
+		if (*end)
+			return false;
+	}
+	return *out >= min && *out <= max;
+}
+
+static bool
+placeholder_is(const xmlNode *node)
+{
+	return node->type == XML_ELEMENT_NODE &&
+		xmlHasNsProp((xmlNode *)node, (const xmlChar *)"kind", (const xmlChar *)TEMPLATE_NS);
+}
+
+static const char *const known_attributes[] = {"kind", "field", "font", "size", "min-size", "align",
+	"fit", "ink", "format", "lines", "only", "name", "dpi"};
+
+static int
+attributes_check(const struct svg *s, const xmlNode *node, struct err *e)
+{
+	for (const xmlAttr *a = node->properties; a; a = a->next) {
+		bool known = !a->ns || strcmp((const char *)a->ns->href, TEMPLATE_NS);
+		for (size_t i = 0; !known && i < ARRAY_LEN(known_attributes); i++)
+			known = !strcmp((const char *)a->name, known_attributes[i]);
+		if (!known)
+			return err_set(e, ERR_INPUT, _("%s: line %ld: \"%s\" is not a template attribute."),
+				s->path, xmlGetLineNo((xmlNode *)node), a->name);
+	}
+	return 0;
+}
+
+int
+svg_geometry(const struct svg *s, unsigned *width, unsigned *height, unsigned *dpi, struct err *e)
+{
+	const xmlNode *root = xmlDocGetRootElement(s->doc);
+	double resolution, box[4];
+	xmlChar *view = xmlGetNoNsProp((xmlNode *)root, (const xmlChar *)"viewBox");
+	int n = view ? sscanf((const char *)view, "%lf %lf %lf %lf", &box[0], &box[1], &box[2], &box[3])
+		     : 0;
+
+	xmlFree(view);
+	if (n != 4 || fabs(box[0]) > 0 || fabs(box[1]) > 0 || !(box[2] >= 1 && box[2] <= 8192) ||
+		!(box[3] >= 1 && box[3] <= 4096))
+		return node_error(s, root, e,
+			_("viewBox must be \"0 0 WIDTH HEIGHT\" in dots of the print head."));
+	if (!cs_number(root, "dpi", 300, 100, 2400, &resolution))
+		return node_error(s, root, e, _("dpi must be a number from 100 to 2400."));
+	*width = (unsigned)lround(box[2]);
+	*height = (unsigned)lround(box[3]);
+	*dpi = (unsigned)lround(resolution);
+	return 0;
+}
+
+/* ---- placeholders --------------------------------------------------------------------------------- */
+
+static const char *const kind_words[BOX_KIND_COUNT] = {"text", "photo", "seal"};
+static const char *const align_words[ALIGN_COUNT] = {"left", "center", "right"};
+static const char *const fit_words[FIT_COUNT] = {"shrink", "wrap"};
+static const char *const ink_words[] = {"resin", "dye", "uv"};
+static const char *const only_words[] = {"mono", "colour"};
+
+static uint32_t
+fill_colour(const xmlNode *node)
+{
+	xmlChar *fill = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"fill");
+	uint32_t colour = 0;
+	char *end = NULL;
+
+	if (fill && fill[0] == '#' && strlen((const char *)fill) == 7) {
+		unsigned long n = strtoul((const char *)fill + 1, &end, 16);
+		colour = *end ? 0 : (uint32_t)n;
+	}
+	xmlFree(fill);
+	return colour;
+}
+
+static int
+box_words(const struct svg *s, const xmlNode *node, struct box *b, struct err *e)
+{
+	const struct {
+		const char *name;
+		const char *const *words;
+		int n, fallback;
+		uint8_t *out;
+	} rows[] = {
+		{"kind", kind_words, BOX_KIND_COUNT, -1, &b->kind},
+		{"align", align_words, ALIGN_COUNT, ALIGN_LEFT, &b->align},
+		{"fit", fit_words, FIT_COUNT, FIT_SHRINK, &b->fit},
+		{"ink", ink_words, INK_COUNT, INK_RESIN, &b->ink},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int word = cs_word(node, rows[i].name, rows[i].words, rows[i].n, rows[i].fallback);
+		if (word < 0)
+			return err_set(e, ERR_INPUT,
+				_("%s: line %ld: the placeholder's \"%s\" is not a word it may be."), s->path,
+				xmlGetLineNo((xmlNode *)node), rows[i].name);
+		*rows[i].out = (uint8_t)word;
+	}
+	return 0;
+}
+
+static int
+box_build(const struct svg *s, const xmlNode *node, struct box *b, struct err *e)
+{
+	double size, min_size, lines;
+	int rc = box_words(s, node, b, e);
+
+	if (rc || b->kind != BOX_TEXT)
+		return rc;
+	if (!cs_get(node, "field", b->field_name, sizeof b->field_name) || !b->field_name[0])
+		return node_error(s, node, e, _("the placeholder must name its field."));
+	if (!cs_get(node, "format", b->format, sizeof b->format) ||
+		!cs_get(node, "font", b->font, sizeof b->font) || !b->font[0])
+		return node_error(s, node, e, _("the placeholder must name its font."));
+	if (!cs_number(node, "size", 0, 4, 1000, &size) ||
+		!cs_number(node, "min-size", size, 4, size, &min_size))
+		return node_error(s, node, e,
+			_("size must be 4 to 1000 dots, and min-size at most size."));
+	if (!cs_number(node, "lines", b->fit == FIT_WRAP ? 2 : 1, 1, 16, &lines))
+		return node_error(s, node, e, _("lines must be a number from 1 to 16."));
+	b->size = (unsigned)lround(size * TEMPLATE_SIZE_UNIT);
+	b->min_size = (unsigned)lround(min_size * TEMPLATE_SIZE_UNIT);
+	b->lines = (uint8_t)lround(lines);
+	b->colour = fill_colour(node);
+	return 0;
+}
+
+static RsvgHandle *
+handle_open(const struct svg *s, xmlDoc *doc, struct err *e)
+{
+	xmlChar *text = NULL;
+	int len = 0;
+	GError *error = NULL;
+
+	xmlDocDumpMemory(doc, &text, &len);
+	RsvgHandle *handle = text ? rsvg_handle_new_from_data(text, (gsize)len, &error) : NULL;
+	if (!handle)
+		err_set(e, ERR_INPUT, _("%s: cannot be drawn: %s"), s->path,
+			error ? error->message : "");
+	g_clear_error(&error);
+	xmlFree(text);
+	return handle;
+}
+
+/* Where a placeholder ends up on the card, with all transforms of its groups. */
+static int
+box_place(const struct svg *s, RsvgHandle *handle, const xmlNode *node, unsigned width,
+	unsigned height, struct box *b, struct err *e)
+{
+	RsvgRectangle viewport = {0, 0, width, height}, ink, logical;
+	char id[128] = "#";
+	xmlChar *name = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"id");
+
+	snprintf(id + 1, sizeof id - 1, "%s", name ? (const char *)name : "");
+	xmlFree(name);
+	/* The logical rectangle has no stroke in it. */
+	if (!rsvg_handle_get_geometry_for_layer(handle, id, &viewport, &ink, &logical, NULL))
+		return node_error(s, node, e, _("the placeholder has no place on the card."));
+	double x0 = round(logical.x), y0 = round(logical.y);
+	double x1 = round(logical.x + logical.width), y1 = round(logical.y + logical.height);
+	if (!(x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height && x1 - x0 >= 1 && y1 - y0 >= 1))
+		return node_error(s, node, e, _("the placeholder reaches beyond the card."));
+	b->x = (unsigned)x0;
+	b->y = (unsigned)y0;
+	b->w = (unsigned)(x1 - x0);
+	b->h = (unsigned)(y1 - y0);
+	return 0;
+}
+
+/* Walks all elements; gives every placeholder an id so that its geometry can be asked for. */
+static int
+placeholders_name(const struct svg *s, xmlNode *node, unsigned *n, struct err *e)
+{
+	for (; node; node = node->next) {
+		if (node->type != XML_ELEMENT_NODE)
+			continue;
+		int rc = attributes_check(s, node, e);
+		if (rc)
+			return rc;
+		if (placeholder_is(node)) {
+			char id[32];
+			snprintf(id, sizeof id, "cardspool-box-%u", ++*n);
+			xmlSetProp(node, (const xmlChar *)"id", (const xmlChar *)id);
+		}
+		if ((rc = placeholders_name(s, node->children, n, e)))
+			return rc;
+	}
+	return 0;
+}
+
+static int
+placeholders_read(const struct svg *s, RsvgHandle *handle, const xmlNode *node, const struct box *like,
+	unsigned width, unsigned height, struct box *boxes, size_t max, size_t *n, struct err *e)
+{
+	for (; node; node = node->next) {
+		if (node->type != XML_ELEMENT_NODE)
+			continue;
+		int rc = 0;
+		if (placeholder_is(node)) {
+			if (*n >= max)
+				return node_error(s, node, e, _("too many placeholders."));
+			struct box *b = &boxes[*n];
+			*b = *like;
+			if ((rc = box_build(s, node, b, e)) ||
+				(rc = box_place(s, handle, node, width, height, b, e)))
+				return rc;
+			++*n;
+		}
+		if ((rc = placeholders_read(s, handle, node->children, like, width, height, boxes, max,
+			     n, e)))
+			return rc;
+	}
+	return 0;
+}
+
+int
+svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct box *boxes, size_t max,
+	size_t *n, struct err *e)
+{
+	const struct box like = {.side = (uint8_t)side, .field = -1, .lines = 1};
+	xmlNode *root = xmlDocGetRootElement(s->doc);
+	unsigned named = 0;
+	int rc = placeholders_name(s, root, &named, e);
+
+	if (rc || !named)
+		return rc;
+	RsvgHandle *handle = handle_open(s, s->doc, e);
+	if (!handle)
+		return ERR_INPUT;
+	rc = placeholders_read(s, handle, root, &like, width, height, boxes, max, n, e);
+	g_object_unref(handle);
+	return rc;
+}
+
+/* ---- drawing ---------------------------------------------------------------------------------------- */
+
+static const char *const drawn_elements[] = {
+	"path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "image", "use"};
+static const char *const untouched_elements[] = {"defs", "symbol", "clipPath", "mask", "pattern", "marker",
+	"linearGradient", "radialGradient", "filter", "style", "metadata", "title", "desc", "namedview"};
+
+static bool
+name_among(const xmlNode *node, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (name_is(node, names[i]))
+			return true;
+	return false;
+}
+
+static bool
+layer_keeps(enum svg_layer layer, int ink, int only)
+{
+	static const struct {
+		bool resin, dye, uv, mono, colour;
+	} keeps[] = {
+		[SVG_DYE] = {.dye = true, .colour = true},
+		[SVG_RESIN] = {.resin = true, .colour = true},
+		[SVG_MONO] = {.dye = true, .resin = true, .mono = true},
+		[SVG_UV] = {.uv = true, .mono = true, .colour = true},
+		[SVG_ALL] = {true, true, true, true, true},
+	};
+	bool inks[] = {keeps[layer].resin, keeps[layer].dye, keeps[layer].uv};
+
+	return inks[ink] && (only < 0 || (only == 0 ? keeps[layer].mono : keeps[layer].colour));
+}
+
+/* Unlinks what another layer draws. ink and only are inherited from the groups above; kept counts leaves. */
+static int
+tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, int only, unsigned *kept,
+	struct err *e)
+{
+	while (node) {
+		xmlNode *next = node->next;
+		if (node->type == XML_ELEMENT_NODE &&
+			!name_among(node, untouched_elements, ARRAY_LEN(untouched_elements))) {
+			int own_ink = cs_word(node, "ink", ink_words, ARRAY_LEN(ink_words), ink);
+			int own_only = cs_word(node, "only", only_words, ARRAY_LEN(only_words), only);
+			char text[32];
+			if (own_ink < 0 ||
+				(own_only < 0 && (!cs_get(node, "only", text, sizeof text) || text[0])))
+				return node_error(s, node, e,
+					_("ink is resin, dye or uv; only is mono or colour."));
+			bool leaf = name_among(node, drawn_elements, ARRAY_LEN(drawn_elements));
+			bool drop = layer != SVG_ALL && placeholder_is(node);
+			if (drop || (leaf && !layer_keeps(layer, own_ink, own_only))) {
+				xmlUnlinkNode(node);
+				xmlFreeNode(node);
+			} else if (leaf) {
+				++*kept;
+			} else {
+				int rc = tree_prune(s, node->children, layer, own_ink, own_only, kept, e);
+				if (rc)
+					return rc;
+			}
+		}
+		node = next;
+	}
+	return 0;
+}
+
+int
+svg_draw(struct svg *s, enum svg_layer layer, cairo_t *cr, unsigned w, unsigned h, bool *any,
+	struct err *e)
+{
+	unsigned kept = 0;
+	GError *error = NULL;
+	RsvgHandle *handle = NULL;
+	xmlDoc *doc = xmlCopyDoc(s->doc, 1);
+	int rc = doc ? 0 : err_set(e, ERR_SYSTEM, _("Out of memory."));
+
+	if (!rc)
+		rc = tree_prune(s, xmlDocGetRootElement(doc), layer, INK_DYE, -1, &kept, e);
+	if (any)
+		*any = kept > 0;
+	if (rc || !kept)
+		goto out;
+	if (!(handle = handle_open(s, doc, e))) {
+		rc = ERR_INPUT;
+		goto out;
+	}
+	RsvgRectangle viewport = {0, 0, w, h};
+	if (!rsvg_handle_render_document(handle, cr, &viewport, &error))
+		rc = err_set(e, ERR_INPUT, _("%s: cannot be drawn: %s"), s->path,
+			error ? error->message : "");
+	g_clear_error(&error);
+out:
+	if (handle)
+		g_object_unref(handle);
+	xmlFreeDoc(doc);
+	return rc;
+}

@@ -1,0 +1,37 @@
+/*
+ * template-svg.h - one drawing of a template, for the template compiler only.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_TEMPLATE_SVG_H
+#define CARDSPOOL_TEMPLATE_SVG_H
+
+#include "filters/template.h"
+
+#include <cairo.h>
+
+#define TEMPLATE_NS "urn:cardspool:template:1"
+
+/* What of a drawing is drawn. Placeholders never are. */
+enum svg_layer {
+	SVG_DYE,   /* all but ink="resin", ink="uv" and only="mono" */
+	SVG_RESIN, /* ink="resin", but not only="mono" */
+	SVG_MONO,  /* dye and resin, but not only="colour" */
+	SVG_UV,    /* ink="uv" */
+	SVG_ALL    /* as the file is (seals) */
+};
+
+struct svg;
+/* Reads and checks: no DOCTYPE, no script, nothing from outside the file. */
+int svg_load(struct svg **out, const char *path, struct err *e);
+void svg_destroy(struct svg *s);
+/* Card size in dots and resolution, from width, height (mm) and cs:dpi of the root element. */
+int svg_geometry(const struct svg *s, unsigned *width, unsigned *height, unsigned *dpi, struct err *e);
+/* Appends the placeholders as boxes of a width x height card; returns their number through *n. */
+int svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct box *boxes,
+	size_t max, size_t *n, struct err *e);
+/* Draws into the w x h rectangle at the origin. *any (may be NULL): the layer has something to draw. */
+int svg_draw(struct svg *s, enum svg_layer layer, cairo_t *cr, unsigned w, unsigned h, bool *any,
+	struct err *e);
+
+#endif
