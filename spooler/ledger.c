@@ -1,1 +1,605 @@
+/*
+ * ledger.c - the ledger file: open, transaction, event.
+ *
+ * Owns the SQLite connection and the chain of events. Guarantees: when a call that writes returns
+ * 0, its event and what follows from it survive a power cut (WAL, synchronous=FULL), together or
+ * not at all. On failure nothing of the call is on disk and the error says what a person can do.
+ * All access to the file goes through SQLite, so that a test can put a VFS of its own below.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
 #include "spooler/spooler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int64_t
+clock_real_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t
+clock_up_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- errors ---- */
+
+int
+ledger_error(struct ledger *l, int sqlite_code, struct err *e)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(e, ERR_BUSY,
+			_("The ledger %s is in use by another program. Wait until that is finished "
+			  "and try again."),
+			l->path);
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return err_set(e, ERR_STORAGE,
+			_("The ledger %s cannot be written: the file, its folder or the disk is "
+			  "read-only."),
+			l->path);
+	case SQLITE_FULL:
+		return err_set(e, ERR_STORAGE,
+			_("The disk with the ledger %s is full. Make room, then let the job go "
+			  "on."),
+			l->path);
+	case SQLITE_IOERR:
+		return err_set(e, ERR_STORAGE,
+			_("The disk with the ledger %s reports an error (%s). Check the disk and "
+			  "its space."),
+			l->path, sqlite3_errstr(sqlite_code));
+	case SQLITE_NOTADB:
+		return err_set(
+			e, ERR_INPUT, _("%s is not a ledger. Name the right file."), l->path);
+	case SQLITE_CORRUPT:
+		return err_set(e, ERR_INPUT,
+			_("The ledger %s is damaged. Keep the file, and go on with its last copy."),
+			l->path);
+	case SQLITE_NOMEM:
+		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+	case SQLITE_CANTOPEN:
+		return err_set(e, ERR_STORAGE,
+			_("The ledger %s cannot be opened (%s). Check the folder and its "
+			  "permissions."),
+			l->path,
+			l->db && sqlite3_system_errno(l->db) ? strerror(sqlite3_system_errno(l->db))
+							     : sqlite3_errstr(sqlite_code));
+	default:
+		return err_set(e, ERR_INTERNAL, _("The ledger %s refused the entry: %s."), l->path,
+			l->db ? sqlite3_errmsg(l->db) : sqlite3_errstr(sqlite_code));
+	}
+}
+
+/* ---- statements ---- */
+
+sqlite3_stmt *
+ledger_statement(struct ledger *l, const char *sql, struct err *e)
+{
+	size_t i = 0;
+
+	while (i < LEDGER_STATEMENTS_MAX && l->statements[i].sql && l->statements[i].sql != sql)
+		i++;
+	if (i == LEDGER_STATEMENTS_MAX) {
+		err_set(e, ERR_INTERNAL, "%s",
+			_("The ledger has more statements than it has room for."));
+		return NULL;
+	}
+	if (!l->statements[i].sql) {
+		int rc = sqlite3_prepare_v3(
+			l->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &l->statements[i].stmt, NULL);
+
+		if (rc != SQLITE_OK) {
+			ledger_error(l, rc, e);
+			return NULL;
+		}
+		l->statements[i].sql = sql;
+	}
+	sqlite3_reset(l->statements[i].stmt);
+	sqlite3_clear_bindings(l->statements[i].stmt);
+	return l->statements[i].stmt;
+}
+
+void
+ledger_bind(sqlite3_stmt *s, const char *kinds, ...)
+{
+	va_list ap;
+
+	va_start(ap, kinds);
+	for (int i = 1; *kinds; kinds++, i++) {
+		if (*kinds == 't')
+			sqlite3_bind_text(s, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
+		else
+			sqlite3_bind_int64(s, i, va_arg(ap, int64_t));
+	}
+	va_end(ap);
+}
+
+int
+ledger_step(struct ledger *l, sqlite3_stmt *s, struct err *e)
+{
+	int rc = sqlite3_step(s);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc == SQLITE_DONE) {
+		sqlite3_reset(s);
+		return 0;
+	}
+	/* The message first: a reset may clear it. */
+	rc = sqlite3_extended_errcode(l->db);
+	int code = ledger_error(l, rc, e);
+	sqlite3_reset(s);
+	return code;
+}
+
+int
+ledger_begin(struct ledger *l, struct err *e)
+{
+	if (!l->writable)
+		return ledger_error(l, SQLITE_READONLY, e);
+	int rc = sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : ledger_error(l, sqlite3_extended_errcode(l->db), e);
+}
+
+int
+ledger_end(struct ledger *l, int rc, struct err *e)
+{
+	if (rc == 0) {
+		int sql = sqlite3_exec(l->db, "COMMIT", NULL, NULL, NULL);
+
+		if (sql != SQLITE_OK)
+			rc = ledger_error(l, sqlite3_extended_errcode(l->db), e);
+	}
+	/* Some errors have rolled back by themselves already. */
+	if (rc != 0 && !sqlite3_get_autocommit(l->db))
+		sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
+int64_t
+ledger_next_id(struct ledger *l, const char *sql, struct err *e)
+{
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+	int64_t id = 0;
+
+	if (s && ledger_step(l, s, e) == 1) {
+		id = sqlite3_column_int64(s, 0) + 1;
+		sqlite3_reset(s);
+	}
+	return id;
+}
+
+/* ---- columns ---- */
+
+void
+columns_read(const struct column *c, sqlite3_stmt *s, void *row)
+{
+	for (int i = 0; c[i].name; i++) {
+		char *at = (char *)row + c[i].offset;
+		const char *text = (const char *)sqlite3_column_text(s, i);
+		int64_t value = sqlite3_column_int64(s, i);
+		int state;
+
+		switch (c[i].kind) {
+		case COLUMN_TEXT:
+			snprintf(at, c[i].size, "%s", text ? text : "");
+			break;
+		case COLUMN_I64:
+			memcpy(at, &value, sizeof value);
+			break;
+		case COLUMN_INT:
+			*(int *)(void *)at = (int)value;
+			break;
+		case COLUMN_UNSIGNED:
+			*(unsigned *)(void *)at = (unsigned)value;
+			break;
+		case COLUMN_STATE:
+			state = card_state_parse(text ? text : "");
+			*(enum card_state *)(void *)at =
+				state < 0 ? CARD_DOUBT : (enum card_state)state;
+			break;
+		}
+	}
+}
+
+json_t *
+json_text(const char *text)
+{
+	char *valid = g_utf8_make_valid(text ? text : "", -1);
+	json_t *j = json_string(valid);
+
+	g_free(valid);
+	return j;
+}
+
+json_t *
+columns_json(const struct column *c, const void *row)
+{
+	json_t *out = json_object();
+	int bad = out == NULL;
+
+	for (; c->name && !bad; c++) {
+		const char *at = (const char *)row + c->offset;
+		json_t *value = NULL;
+
+		switch (c->kind) {
+		case COLUMN_TEXT:
+			value = json_text(at);
+			break;
+		case COLUMN_I64:
+			value = json_integer(*(const int64_t *)(const void *)at);
+			break;
+		case COLUMN_INT:
+			value = json_integer(*(const int *)(const void *)at);
+			break;
+		case COLUMN_UNSIGNED:
+			value = json_integer(*(const unsigned *)(const void *)at);
+			break;
+		case COLUMN_STATE:
+			value = json_string(
+				card_states[*(const enum card_state *)(const void *)at].name);
+			break;
+		}
+		bad = json_object_set_new(out, c->name, value);
+	}
+	if (bad) {
+		json_decref(out);
+		return NULL;
+	}
+	return out;
+}
+
+/* ---- events ---- */
+
+void
+text_hash(char hash[2 * HASH_LEN + 1], const char *text, size_t len)
+{
+	uint8_t bytes[HASH_LEN];
+
+	hash_bytes(bytes, text, len);
+	hex_build(hash, bytes, HASH_LEN);
+}
+
+int
+event_hash(char hash[2 * HASH_LEN + 1], const struct event_head *h)
+{
+	json_t *j = json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "at",
+		(json_int_t)h->at, "actor", h->actor, "card", (json_int_t)h->card, "data_hash",
+		h->data_hash, "job", h->job, "kind", h->kind, "prev", h->prev, "seq",
+		(json_int_t)h->seq, "up", (json_int_t)h->up);
+	char *text = j ? json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+	json_decref(j);
+	if (!text)
+		return ERR_INTERNAL;
+	text_hash(hash, text, strlen(text));
+	free(text);
+	return 0;
+}
+
+/* The end of the chain: number and hash of the last event, and the time it carries. */
+static int
+chain_head(struct ledger *l, int64_t *seq, char hash[2 * HASH_LEN + 1], int64_t *at, struct err *e)
+{
+	static const char sql[] = "SELECT n_events, head, coalesce((SELECT at FROM event WHERE seq "
+				  "= n_events), 0) FROM meta";
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+	int rc = s ? ledger_step(l, s, e) : ERR_INTERNAL;
+
+	if (rc == 0)
+		rc = err_set(e, ERR_INPUT,
+			_("The ledger %s is damaged: its head is missing. Run: cardspool ledger "
+			  "verify"),
+			l->path);
+	if (rc != 1)
+		return rc;
+	*seq = sqlite3_column_int64(s, 0);
+	snprintf(hash, 2 * HASH_LEN + 1, "%s", (const char *)sqlite3_column_text(s, 1));
+	*at = sqlite3_column_int64(s, 2);
+	sqlite3_reset(s);
+	return 0;
+}
+
+static int
+event_insert(struct ledger *l, struct event_head *h, const char *data, struct err *e)
+{
+	static const char sql[] =
+		"INSERT INTO event (seq, at, up, kind, job, card, actor, data, data_hash, "
+		"prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	char data_hash[2 * HASH_LEN + 1], hash[2 * HASH_LEN + 1];
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+
+	if (!s)
+		return ERR_INTERNAL;
+	text_hash(data_hash, data, strlen(data));
+	h->data_hash = data_hash;
+	if (event_hash(hash, h) != 0)
+		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+	ledger_bind(s, "iiittittttt", h->seq, h->at, h->up, h->kind, h->job, h->card, h->actor,
+		data, data_hash, h->prev, hash);
+	return ledger_step(l, s, e);
+}
+
+static int
+event_chain(struct ledger *l, const char *kind, const char *job_uuid, int64_t card,
+	const char *actor, const char *data, int64_t now, struct err *e)
+{
+	char prev[2 * HASH_LEN + 1];
+	int64_t seq, last_at;
+	int rc = chain_head(l, &seq, prev, &last_at, e);
+
+	if (rc != 0)
+		return rc;
+	char *valid = g_utf8_make_valid(actor && actor[0] ? actor : l->actor, -1);
+	char *job = g_utf8_make_valid(job_uuid ? job_uuid : "", -1);
+	struct event_head h = {.seq = seq + 1,
+		.at = now,
+		.up = clock_up_ms(),
+		.card = card,
+		.kind = kind,
+		.job = job,
+		.actor = valid,
+		.prev = prev};
+	rc = event_insert(l, &h, data, e);
+	g_free(valid);
+	g_free(job);
+	return rc;
+}
+
+/* A clock that was set back would make the order of events look wrong: say so in the chain itself.
+ */
+static int
+event_clock_check(struct ledger *l, int64_t now, struct err *e)
+{
+	static const int64_t tolerated_ms = 2000;
+	char prev[2 * HASH_LEN + 1], text[96];
+	int64_t seq, last_at;
+	int rc = chain_head(l, &seq, prev, &last_at, e);
+
+	if (rc != 0 || now >= last_at - tolerated_ms)
+		return rc;
+	snprintf(text, sizeof text, "{\"from\":%" PRId64 ",\"to\":%" PRId64 "}", last_at, now);
+	return event_chain(l, "clock-set-back", "", 0, NULL, text, now, e);
+}
+
+int
+ledger_append(struct ledger *l, const char *kind, const char *job_uuid, int64_t card,
+	const char *actor, json_t *data, struct err *e)
+{
+	int64_t now = l->clock_ms();
+	char *text = data ? json_dumps(data, JSON_COMPACT | JSON_SORT_KEYS) : strdup("{}");
+	int rc;
+
+	json_decref(data);
+	if (!text)
+		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+	rc = event_clock_check(l, now, e);
+	if (rc == 0)
+		rc = event_chain(l, kind, job_uuid, card, actor, text, now, e);
+	free(text);
+	return rc;
+}
+
+/* Kinds that the triggers act on: only the calls that belong to them may write these. */
+static const char *const own_kinds[] = {"ledger-created", "clock-set-back", "job-admitted",
+	"job-again", "job-state", "card-admitted", "card-replaced", "card-moved",
+	"failure-recorded", "failure-cleared"};
+
+int
+ledger_event(struct ledger *l, const char *kind, const char *job_uuid, json_t *data, struct err *e)
+{
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(own_kinds); i++)
+		if (strcmp(own_kinds[i], kind) == 0)
+			return err_set(
+				e, ERR_INTERNAL, _("The event %s is the ledger's own."), kind);
+	rc = ledger_begin(l, e);
+	if (rc != 0)
+		return rc;
+	return ledger_end(l, ledger_append(l, kind, job_uuid, 0, NULL, json_incref(data), e), e);
+}
+
+/* ---- open and close ---- */
+
+static void
+actor_fill(struct ledger *l)
+{
+	struct passwd pw, *found = NULL;
+	char room[4096];
+
+	if (getpwuid_r(getuid(), &pw, room, sizeof room, &found) == 0 && found)
+		snprintf(l->actor, sizeof l->actor, "%s", found->pw_name);
+	else
+		snprintf(l->actor, sizeof l->actor, "uid %u", (unsigned)getuid());
+}
+
+/*
+ * A new ledger belongs to its owner alone. SQLite gives its -wal and -shm files the mode of the
+ * database, so the empty database is made here; a crash right after leaves an empty file, which is
+ * a ledger to be made.
+ */
+static int
+file_prepare(struct ledger *l, enum ledger_mode mode, struct err *e)
+{
+	struct stat st;
+
+	if (stat(l->path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return err_set(e, ERR_INPUT, _("%s is not a file. Name the ledger file."),
+				l->path);
+		return 0;
+	}
+	if (errno == ENOENT && mode == LEDGER_READ)
+		return err_set(e, ERR_MISSING,
+			_("There is no ledger %s yet. The first card job makes it; to read another "
+			  "one, use "
+			  "--ledger FILE."),
+			l->path);
+	if (errno == EACCES)
+		return err_set(
+			e, ERR_DENIED, _("You are not allowed to use the ledger %s."), l->path);
+	if (errno != ENOENT)
+		return err_set(e, ERR_STORAGE, _("The ledger %s cannot be opened: %s."), l->path,
+			strerror(errno));
+	int fd = open(l->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (errno == EEXIST)
+		return 0;
+	if (errno == ENOENT)
+		return err_set(e, ERR_MISSING,
+			_("The folder of the ledger %s does not exist. Make it first."), l->path);
+	return err_set(e, errno == EACCES ? ERR_DENIED : ERR_STORAGE,
+		_("The ledger %s cannot be made: %s."), l->path, strerror(errno));
+}
+
+/* Trusted schema stays on: SQLite 3.40 calls json_extract unsafe in a trigger otherwise. */
+static int
+connection_settle(struct ledger *l, struct err *e)
+{
+	static const char *const settings[] = {
+		"PRAGMA foreign_keys = ON",
+		"PRAGMA cell_size_check = ON",
+		"PRAGMA synchronous = FULL",
+	};
+
+	sqlite3_extended_result_codes(l->db, 1);
+	sqlite3_busy_timeout(l->db, LEDGER_PATIENCE_MS);
+	sqlite3_db_config(l->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		if (sqlite3_exec(l->db, settings[i], NULL, NULL, NULL) != SQLITE_OK)
+			return ledger_error(l, sqlite3_extended_errcode(l->db), e);
+	return 0;
+}
+
+static int
+ledger_create(struct ledger *l, struct err *e)
+{
+	char *name;
+	bool empty;
+	int rc = ledger_begin(l, e);
+
+	if (rc != 0)
+		return rc;
+	/* Another worker may have made it while this one waited. */
+	rc = ledger_schema_check(l, &empty, e);
+	if (rc == 0 && empty) {
+		if (ledger_schema_create(l->db) != SQLITE_OK) {
+			rc = ledger_error(l, sqlite3_extended_errcode(l->db), e);
+		} else {
+			name = g_uuid_string_random();
+			rc = ledger_append(l, "ledger-created", "", 0, NULL,
+				json_pack("{s:s, s:i}", "ledger", name, "version", LEDGER_VERSION),
+				e);
+			g_free(name);
+		}
+	}
+	return ledger_end(l, rc, e);
+}
+
+/* Readers never block a writer in WAL mode, and a commit costs one sync. */
+static int
+wal_set(struct ledger *l, struct err *e)
+{
+	static const int pause_ms = 20;
+	int rc = SQLITE_BUSY;
+
+	/* SQLite does not wait by itself here. */
+	for (int waited = 0; waited < LEDGER_PATIENCE_MS && (rc & 0xff) == SQLITE_BUSY;
+		waited += pause_ms) {
+		if (waited)
+			sqlite3_sleep(pause_ms);
+		rc = sqlite3_exec(l->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+	}
+	return rc == SQLITE_OK ? 0 : ledger_error(l, sqlite3_extended_errcode(l->db), e);
+}
+
+static int
+ledger_connect(struct ledger *l, enum ledger_mode mode, struct err *e)
+{
+	int flags = mode == LEDGER_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+	bool empty;
+	int rc = file_prepare(l, mode, e);
+
+	if (rc != 0)
+		return rc;
+	int sql = sqlite3_open_v2(l->path, &l->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	if (sql != SQLITE_OK) {
+		if (l->db && sqlite3_system_errno(l->db) == EACCES)
+			return err_set(e, ERR_DENIED,
+				_("You are not allowed to use the ledger %s."), l->path);
+		return ledger_error(l, sql, e);
+	}
+	rc = connection_settle(l, e);
+	if (rc == 0 && mode == LEDGER_WRITE && sqlite3_db_readonly(l->db, "main") == 1)
+		rc = ledger_error(l, SQLITE_READONLY, e);
+	if (rc == 0)
+		rc = ledger_schema_check(l, &empty, e);
+	if (rc != 0)
+		return rc;
+	l->writable = mode == LEDGER_WRITE;
+	if (empty && mode == LEDGER_READ)
+		return err_set(e, ERR_MISSING,
+			_("The ledger %s is still empty. The first card job fills it."), l->path);
+	if (empty)
+		rc = ledger_create(l, e);
+	return rc == 0 && mode == LEDGER_WRITE ? wal_set(l, e) : rc;
+}
+
+int
+ledger_open(struct ledger **out, const char *path, enum ledger_mode mode, struct err *e)
+{
+	struct ledger *l = calloc(1, sizeof *l);
+	int rc;
+
+	*out = NULL;
+	if (!l)
+		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+	l->clock_ms = clock_real_ms;
+	actor_fill(l);
+	if ((size_t)snprintf(l->path, sizeof l->path, "%s", path) >= sizeof l->path)
+		rc = err_set(e, ERR_USAGE, "%s", _("The path of the ledger is too long."));
+	else
+		rc = ledger_connect(l, mode, e);
+	if (rc != 0) {
+		ledger_close(l);
+		return rc;
+	}
+	*out = l;
+	return 0;
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < LEDGER_STATEMENTS_MAX; i++)
+		sqlite3_finalize(l->statements[i].stmt);
+	sqlite3_close(l->db);
+	free(l);
+}

@@ -129,7 +129,9 @@ struct card_facts {
 };
 
 struct tally {
+	/* fed = good + rejected + spoiled + doubt + inside, always. */
 	unsigned fed, good, rejected, spoiled, doubt, queued, cancelled, inside;
+	unsigned voided; /* of the good ones: declared void since */
 };
 
 struct ledger;
@@ -147,11 +149,19 @@ int ledger_job_state(struct ledger *l, const char *uuid, const char *state, stru
 int ledger_card_admit(struct ledger *l, const struct card_row *in, struct card_row *out, struct err *e);
 /* A fresh attempt (state queued) that replaces a rejected or spoiled one. */
 int ledger_card_retry(struct ledger *l, const struct card_row *bad, struct card_row *out, struct err *e);
+/* The same on a person's word, also for a void card. reason is kept with the new card's first event. */
+int ledger_card_reprint(struct ledger *l, const struct card_row *bad, const char *actor,
+	const char *reason, struct card_row *out, struct err *e);
 /* Compare-and-swap: row->state must still be the state on disk and the transition legal. Updates *row.
  * ERR_INTERNAL for an illegal transition, ERR_BUSY when somebody else moved it. */
 int ledger_card_move(struct ledger *l, struct card_row *row, enum card_state to,
 	const struct card_facts *facts, struct err *e);
-/* A card whose UID this is and which is done or otherwise live; 0 with row->id 0 when none. */
+/*
+ * The card that has this UID as its own: done first, then void, then any live one (doubt, inside), then a
+ * rejected or spoiled one whose chip had been proved. 0 with row->id 0 when none. A rejected card whose chip
+ * never became good does not hold its UID: the blank may go back into the hopper (ledger_uid_cards still
+ * lists it).
+ */
 int ledger_uid_find(struct ledger *l, const char *uid, struct card_row *row, struct err *e);
 
 typedef int card_visitor(void *ctx, const struct card_row *row);
@@ -159,17 +169,84 @@ typedef int job_visitor(void *ctx, const struct job_row *row);
 /* Filters may be NULL / -1. Order: job, card, copy, attempt. A visitor's non-zero return ends the walk. */
 int ledger_cards(struct ledger *l, const char *job_uuid, int state, card_visitor *visit, void *ctx,
 	struct err *e);
+/* Every card that ever had this UID, oldest first. */
+int ledger_uid_cards(struct ledger *l, const char *uid, card_visitor *visit, void *ctx, struct err *e);
+int ledger_card_find(struct ledger *l, int64_t id, struct card_row *row, struct err *e); /* ERR_MISSING */
 int ledger_jobs(struct ledger *l, const char *uuid_or_id, job_visitor *visit, void *ctx, struct err *e);
 int ledger_tally(struct ledger *l, const char *job_uuid, struct tally *out, struct err *e);
 int ledger_tally_printer(struct ledger *l, const char *serial, struct tally *out, struct err *e);
 
-/* Any other event worth proving (start, key version, command). data is stored as it is. */
+/* Any other event worth proving (start, key version, command). data (may be NULL) is stored as it is and stays
+ * the caller's. A kind of the ledger's own ("card-moved" …) is ERR_INTERNAL. */
 int ledger_event(struct ledger *l, const char *kind, const char *job_uuid, json_t *data, struct err *e);
-/* Walks the hash chain and replays it against the card table; problem() gets one line per broken row. */
+/* Walks the hash chain and replays it against the tables; problem() gets one line per broken row. 0 when
+ * everything holds, ERR_INPUT when anything does not. */
 int ledger_verify(struct ledger *l, void (*problem)(void *ctx, const char *line), void *ctx,
 	uint64_t *n_events, struct err *e);
 int ledger_export(struct ledger *l, FILE *out, struct err *e); /* JSON lines, oldest first */
 int ledger_copy(struct ledger *l, const char *path, struct err *e); /* a closed, self-contained copy */
+
+/* ---- inside the ledger: only ledger*.c, failure.c and their tests use what follows ----------------------- */
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+#define LEDGER_STATEMENTS_MAX 64
+#define LEDGER_APPLICATION_ID 0x43415244 /* "CARD" */
+#define LEDGER_PATIENCE_MS    5000       /* how long another writer is waited for */
+
+struct ledger {
+	struct sqlite3 *db;
+	char path[4096];
+	char actor[64]; /* login of the process, for events that name nobody */
+	bool writable;
+	struct {
+		const char *sql; /* identity of the constant, not its text */
+		struct sqlite3_stmt *stmt;
+	} statements[LEDGER_STATEMENTS_MAX];
+	int64_t (*clock_ms)(void); /* Unix time; tests bring their own */
+};
+
+/* One column of a table: where it lies in its row struct. NULL name ends a list. */
+enum column_kind { COLUMN_TEXT, COLUMN_I64, COLUMN_INT, COLUMN_UNSIGNED, COLUMN_STATE };
+struct column {
+	const char *name; /* in the table, in events and in --json */
+	enum column_kind kind;
+	size_t offset, size;
+};
+/* The order of each is the order of its SELECT list. */
+extern const struct column card_columns[], job_columns[], failure_columns[];
+void columns_read(const struct column *c, struct sqlite3_stmt *s, void *row);
+json_t *columns_json(const struct column *c, const void *row); /* NULL: no memory */
+json_t *json_text(const char *text);                          /* broken UTF-8 becomes U+FFFD */
+
+int ledger_error(struct ledger *l, int sqlite_code, struct err *e);
+/* The prepared statement of a constant, reset and unbound; NULL with e filled. Belongs to the ledger. */
+struct sqlite3_stmt *ledger_statement(struct ledger *l, const char *sql, struct err *e);
+/* Binds by letter: t = const char *, i = int64_t. Texts must live until the statement is reset. */
+void ledger_bind(struct sqlite3_stmt *s, const char *kinds, ...);
+/* 1 = a row, 0 = no more rows, negative = error. */
+int ledger_step(struct ledger *l, struct sqlite3_stmt *s, struct err *e);
+int ledger_begin(struct ledger *l, struct err *e);
+/* Ends what ledger_begin began: commits when rc is 0, else rolls back. Returns rc or the commit's error. */
+int ledger_end(struct ledger *l, int rc, struct err *e);
+/* Appends an event; the triggers carry it into the tables. Takes data (may be NULL). */
+int ledger_append(struct ledger *l, const char *kind, const char *job_uuid, int64_t card,
+	const char *actor, json_t *data, struct err *e);
+int64_t ledger_next_id(struct ledger *l, const char *sql, struct err *e); /* 0: error */
+int64_t clock_real_ms(void);
+/* The hash that chains an event row: SHA-256 over its canonical head. hash is hex, with its end. */
+struct event_head {
+	int64_t seq, at, up, card;
+	const char *kind, *job, *actor, *data_hash, *prev;
+};
+int event_hash(char hash[2 * HASH_LEN + 1], const struct event_head *h);
+void text_hash(char hash[2 * HASH_LEN + 1], const char *text, size_t len);
+#define CHAIN_START "0000000000000000000000000000000000000000000000000000000000000000"
+
+int ledger_schema_check(struct ledger *l, bool *empty, struct err *e);  /* ours, not newer, not foreign */
+int ledger_schema_create(struct sqlite3 *db);                            /* an SQLite code; inside a transaction */
+int ledger_schema_loosen(struct sqlite3 *db); /* drops the guards that only a live ledger needs: for a replay */
 
 /* ---- failure log (failure.c) ------------------------------------------------------------------------------ */
 
@@ -251,8 +328,12 @@ struct sink {
 	void (*message)(struct sink *s, bool is_error, const char *text);
 	void (*impression)(struct sink *s); /* one printed side */
 	bool (*cancelled)(struct sink *s);
+	bool (*orphaned)(struct sink *s); /* finish the act under way, leave the rest to the next run */
 };
 extern struct sink sink_cups; /* STATE:, ATTR:, INFO:/ERROR:, PAGE: on stderr; SIGTERM = cancelled */
+#define SINK_ORPHAN_SIGNAL SIGUSR1 /* the parent died */
+void sink_cups_arm(void);                  /* installs the handlers of the two signals */
+void sink_clear(struct sink *s);           /* takes back every reason an earlier run may have left */
 
 /* ---- the pass (pass.c, pass-recover.c) ------------------------------------------------------------------------------- */
 
@@ -269,12 +350,100 @@ struct pass {
 	const struct config *config;
 	struct job_row job;
 	bool card_fed; /* from now on never FAILED or RETRY */
+
+	struct print_job print; /* ribbon and correction; the pass fills in duplex from the card */
+	bool begun;             /* the printer knows print; false after a reopen */
+	struct card_row inside; /* this job's card that an earlier run left in the machine; id 0: none */
+	/* Close what is open and open anew; NULL in p->printer or p->station when that fails. */
+	int (*reopen_printer)(struct pass *p, struct err *e);
+	int (*reopen_station)(struct pass *p, struct err *e);
+	void *devices; /* theirs */
+	const struct err *keys_error; /* why keys.card_keys is NULL; may be NULL */
 };
 
 /* Settles every card of this printer that an earlier run left between intent and outcome. */
 enum pass_end pass_recover(struct pass *p, struct err *e);
 /* Makes one card, or finds that it is made already. */
 enum pass_end pass_card(struct pass *p, const struct stream_card *card, struct err *e);
+/* After the last card: a card that nobody asked for leaves the machine, the numbers are compared. */
+enum pass_end pass_finish(struct pass *p, struct err *e);
+
+/* Inside the pass: one card on its way. Only pass*.c use what follows. */
+struct pass_run {
+	struct pass *p;
+	const struct stream_card *card; /* NULL in recovery */
+	struct card_row row;
+	const char *actor; /* "pass", "recovery" */
+	struct chip_id chip;
+	bool reject;             /* the next step is the reject box */
+	bool jam;                /* a jam was seen: the card must be seen gone */
+	bool resume;             /* the chip may carry part of the image already */
+	bool cancel;             /* end with PASS_CANCEL when the machine is empty */
+	bool acting;             /* the step failed in or after its act */
+	bool storage;            /* the step failed in the ledger */
+	unsigned tries, settles; /* cards spent; unanswered acts of this card */
+	const struct pass_step *step;
+	int fault;               /* what the open failure is about, FAULT_NONE when nothing is open */
+	enum act fault_act;      /* in which act it arose */
+	int64_t failure;         /* its id */
+	char cause[32];          /* its code, for the card's row */
+};
+
+/* One row of the state machine: what is checked, what is written, what is done. */
+struct pass_step {
+	enum card_state from; /* CARD_STATE_COUNT: any */
+	enum { STEP_ANY, STEP_CHIP, STEP_PLAIN } kind;
+	enum act act;
+	enum card_state intent, outcome;
+	int (*prepare)(struct pass_run *r, struct card_facts *facts, struct err *e);
+	int (*perform)(struct pass_run *r, struct err *e);
+};
+extern const struct pass_step pass_steps[];
+extern const size_t n_pass_steps;
+
+void pass_run_init(struct pass_run *r, struct pass *p, const struct stream_card *card);
+/* Walks the card through its steps until it is final or the job has to end. */
+enum pass_end pass_run_card(struct pass_run *r, struct err *e);
+int pass_move(struct pass_run *r, enum card_state to, const char *note, struct err *e);
+void pass_say(struct pass_run *r, bool is_error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void pass_label(const struct card_row *row, char *out, size_t max);
+bool pass_stopped(struct pass *p, struct err *e); /* cancelled, or the supervisor is gone */
+bool pass_pause(struct pass *p, struct err *e);   /* one poll interval; true when stopped */
+
+/* Answers a failed step: 0 = go on, else *end. */
+int pass_fault(struct pass_run *r, enum pass_end *end, struct err *e);
+void pass_fault_over(struct pass_run *r); /* the step after it went well */
+/* Records a fault once, sets its reason, tells the person. */
+int pass_fault_record(struct pass_run *r, enum act act, const struct err *cause, struct err *e);
+extern const char *const act_names[ACT_COUNT]; /* "feed" */
+/* Polls until the machine reports no fault (gone: and no card inside). ERR_CANCELLED. */
+int pass_wait(struct pass_run *r, int fault, bool gone, struct err *e);
+int pass_status(struct pass *p, struct printer_status *st, struct err *e); /* asks once */
+int pass_look(struct pass *p, struct printer_status *st, struct err *e); /* asks until it answers */
+int pass_begin(struct pass *p, const struct stream_card *card, struct err *e);
+bool fault_at_reader(int fault);
+
+enum { SEEN_GONE = 1, SEEN_STATION = 2, SEEN_INSIDE = 4, SEEN_NOWHERE = 8 };
+enum { COUNT_SAME = 1, COUNT_ONE = 2, COUNT_OTHER = 4 };
+enum { CHIP_SAME = 1, CHIP_OTHER = 2, CHIP_NONE = 4, CHIP_UNSEEN = 8 };
+#define SEEN_IN  (SEEN_STATION | SEEN_INSIDE)
+#define SEEN_ANY 15
+/* One row of the recovery table: a card was in state; place, count and chip were seen; so it is in to. */
+struct settle_row {
+	enum card_state state;
+	unsigned place, count, chip;
+	enum card_state to; /* equal to state: the card goes on from there */
+	const char *why;
+};
+extern const struct settle_row settle_rows[];
+extern const size_t n_settle_rows;
+const struct settle_row *settle_find(enum card_state state, unsigned place, unsigned count,
+	unsigned chip);
+/* Observes and moves the row to what is proven, or to doubt. */
+int pass_settle(struct pass_run *r, struct err *e);
+/* A card inside that no row knows goes to the reject box under a failure record of its own. */
+int pass_foreign(struct pass *p, const struct printer_status *st, struct err *e);
 
 /* ---- worker (worker.c) ------------------------------------------------------------------------------------------------ */
 
@@ -284,6 +453,7 @@ struct worker_args {
 	int cups_id;
 	const char *user, *title, *options;
 	int stream_fd, keyd_fd;
+	const struct err *keyd_error; /* why keyd_fd is -1 */
 };
 /* The whole job in the worker process: lock, ledger, device, recovery, cards. */
 enum pass_end worker_run(const struct worker_args *args, struct sink *sink, struct err *e);
@@ -293,6 +463,9 @@ enum pass_end worker_run(const struct worker_args *args, struct sink *sink, stru
 int uri_build(char *out, size_t max, const struct usb_printer *p);
 /* Finds the one printer a URI names. None = FAULT_PRINTER_ABSENT; two = ERR_USAGE naming both. */
 int uri_find(const char *uri, struct usb_printer *out, struct err *e);
+/* The same over a list that is at hand; *out points into it. */
+int uri_match(const char *uri, const struct usb_printer *list, size_t n,
+	const struct usb_printer **out, struct err *e);
 
 /* ---- the command line (cardspool.c, cmd-*.c) --------------------------------------------------------------------------- */
 
