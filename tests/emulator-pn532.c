@@ -8,6 +8,9 @@
  *	--fill           recognisable data in its data blocks
  *	--control LINE   a line for pn532_control() before the command starts
  *	--timing         with the time model
+ *	--load FILE      the last card's memory to begin with
+ *	--used HEX       the last card's sectors have this key A and B instead of the transport key
+ *	--tear N, --lose N, --remove N   a fault at the last card's N-th write
  *	--image FILE     the last card's memory, written when the command has ended
  * LIBNFC_DEFAULT_DEVICE points at the reader for the command. Ends with the command's exit status.
  *
@@ -54,17 +57,42 @@ card_fill(struct chip *c)
 }
 
 static bool
+card_used(struct chip *c, const char *hex)
+{
+	uint8_t key[6];
+	for (size_t i = 0; i < sizeof(key); i++)
+		if (strlen(hex) != 2 * sizeof(key) || sscanf(hex + 2 * i, "%2hhx", &key[i]) != 1)
+			return false;
+	chip_set_keys(c, key, key);
+	return true;
+}
+
+static bool
+image_read(const char *path, struct chip *c)
+{
+	FILE *f = fopen(path, "rb");
+	if (!f)
+		return false;
+	bool good = fread(c->mem, sizeof(c->mem), 1, f) == 1;
+	fclose(f);
+	return good;
+}
+
+static bool
 options_parse(struct setup *s, int argc, char **argv)
 {
-	enum { UID = 1, EMPTY, KIND, FILL, CONTROL, TIMING, IMAGE };
+	enum { UID = 1, EMPTY, KIND, FILL, CONTROL, TIMING, IMAGE, LOAD, USED, TEAR, LOSE, REMOVE };
 	static const struct option options[] = {{"uid", required_argument, NULL, UID},
 		{"empty", no_argument, NULL, EMPTY}, {"kind", required_argument, NULL, KIND},
 		{"fill", no_argument, NULL, FILL}, {"control", required_argument, NULL, CONTROL},
 		{"timing", no_argument, NULL, TIMING}, {"image", required_argument, NULL, IMAGE},
+		{"load", required_argument, NULL, LOAD}, {"used", required_argument, NULL, USED},
+		{"tear", required_argument, NULL, TEAR}, {"lose", required_argument, NULL, LOSE},
+		{"remove", required_argument, NULL, REMOVE},
 		{NULL, 0, NULL, 0}};
 	bool good = true;
 	for (int o; good && (o = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
-		if (s->n == 0 && (o == KIND || o == FILL))
+		if (s->n == 0 && (o == KIND || o == FILL || o >= LOAD))
 			good = card_add(s, "04A1B2C3");
 		if (o == UID)
 			good = card_add(s, optarg);
@@ -80,6 +108,16 @@ options_parse(struct setup *s, int argc, char **argv)
 			s->timing = true;
 		else if (o == IMAGE)
 			s->image = optarg;
+		else if (o == LOAD)
+			good = image_read(optarg, &s->chips[s->n - 1]);
+		else if (o == USED)
+			good = card_used(&s->chips[s->n - 1], optarg);
+		else if (o == TEAR)
+			s->chips[s->n - 1].tear_at_write = (int)strtol(optarg, NULL, 10);
+		else if (o == LOSE)
+			s->chips[s->n - 1].lose_at_write = (int)strtol(optarg, NULL, 10);
+		else if (o == REMOVE)
+			s->chips[s->n - 1].remove_at_write = (int)strtol(optarg, NULL, 10);
 		else
 			good = false;
 	}
