@@ -24,8 +24,7 @@
 
 #define LINE_LEN_MAX 81 /* bytes of 648 dots: the largest count a run line can carry */
 
-/* ---- packing ------------------------------------------------------------------------------------
- */
+/* ---- packing --------------------------------------------------------------- */
 
 unsigned
 wire_bits(unsigned levels)
@@ -146,8 +145,7 @@ wire_squeeze(uint8_t *out, const uint8_t *in, size_t line_len, unsigned lines, b
 	return len;
 }
 
-/* ---- commands -----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------- */
 
 int
 wire_command(struct buf *out, const char *text, struct err *e)
@@ -256,8 +254,7 @@ fail:
 	return rc;
 }
 
-/* ---- replies ------------------------------------------------------------------------------------
- */
+/* ---- replies --------------------------------------------------------------- */
 
 void
 wire_reply_init(struct wire_reply *r)

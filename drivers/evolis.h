@@ -11,8 +11,9 @@
 
 #include "drivers/driver.h"
 
-/* ---- wire -------------------------------------------------------------------------------------
- */
+extern const struct printer_driver printer_evolis;
+
+/* ---- wire ------------------------------------------------------------------ */
 
 #define WIRE_REPLY_MAX 1024 /* the vendor's own programs read into 512 or 1024 bytes */
 
@@ -76,8 +77,7 @@ int wire_number(const struct wire_reply *r, int64_t *value);
 /* Answer to the card position query. ERR_PROTOCOL otherwise. */
 int wire_place(const struct wire_reply *r, enum card_place *place);
 
-/* ---- dialogues --------------------------------------------------------------------------------
- */
+/* ---- dialogues ------------------------------------------------------------- */
 
 enum step_kind {
 	STEP_END,
@@ -96,16 +96,31 @@ struct step {
 	char panel;
 };
 
-/* A generation of the command set. */
+/* What can be asked without moving anything. */
+enum question {
+	ASK_MODEL,
+	ASK_SERIAL,
+	ASK_FIRMWARE,
+	ASK_PLACE,
+	ASK_LAST, /* the last act's reply once more */
+	ASK_COVER,
+	ASK_FEEDER,
+	ASK_RIBBON_MARK, /* OK unless the ribbon stands at its end mark */
+	ASK_RIBBON_LEFT,
+	ASK_RIBBON_SIZE,
+	ASK_CARDS,
+	ASK_CLEANING,
+	ASK_COUNT
+};
+
+/* A generation of the command set. A NULL question is not asked, a NULL place not reached. */
 struct dialect {
 	const char *name;
 	const struct step *begin, *end;
-	const char *start, *side[SIDE_COUNT], *finish;        /* the card sequence */
-	const char *feed[PLACE_SOMEWHERE + 1];                /* NULL: no such place */
-	const char *eject[2];                                 /* by enum card_exit */
-	const char *model, *serial, *firmware, *place, *last; /* questions; NULL = not asked */
-	const char *cover, *feeder, *ribbon_mark, *tag_left, *tag_size, *ribbon_left;
-	const char *cards, *cleaning;
+	const char *start, *side[SIDE_COUNT], *finish; /* the card sequence */
+	const char *feed[PLACE_SOMEWHERE + 1];
+	const char *eject[2]; /* by enum card_exit */
+	const char *question[ASK_COUNT];
 };
 
 /* The family's columns of a model. Everything the documents leave open is here, never in code. */
@@ -121,5 +136,95 @@ struct evolis_model {
 	unsigned reply_gap_ms; /* silence that ends a reply without an end mark */
 	unsigned param_ms, plane_ms, move_ms, print_ms;
 };
+
+/* ---- link (evolis-link.c) -------------------------------------------------- */
+
+/* One command at a time, and what an earlier one left behind. */
+struct link {
+	struct transport *transport;
+	const struct evolis_model *m;
+	char serial[64]; /* the printer's own answer: finding it again shows that replies are in
+			    step */
+	bool owed;       /* an earlier command's reply may still come */
+	size_t torn;     /* bytes the printer still expects of a plane that broke off */
+};
+
+/*
+ * Sends one whole command and reads its reply. *sent: every byte of it went out, so the printer may
+ * have obeyed whatever this returns. Late replies and broken-off planes of earlier commands are
+ * cleared away first. Errors are those of the transport, and FAULT_GARBLED_REPLY for a reply
+ * without end.
+ */
+int link_exchange(struct link *l, const uint8_t *bytes, size_t len, bool plane, unsigned timeout_ms,
+	struct wire_reply *reply, bool *sent, struct err *e);
+int link_command(struct link *l, const char *text, unsigned timeout_ms, struct wire_reply *reply,
+	bool *sent, struct err *e);
+/* First contact: learns the serial number in a way that no stale reply can spoil. usb_serial may be
+ * "". */
+int link_start(struct link *l, const char *usb_serial, struct err *e);
+
+/* ---- the printer (evolis.c) ------------------------------------------------ */
+
+/* What is under way decides which jam a jam is and which box is full. */
+enum doing {
+	DOING_SETUP,
+	DOING_FEED,
+	DOING_MOVE,
+	DOING_PRINT,
+	DOING_FLIP,
+	DOING_EJECT,
+	DOING_REJECT
+};
+
+struct printer {
+	struct link link;
+	const struct printer_model *model;
+	const struct evolis_model *m;
+	char model_text[64], firmware[64];
+	struct print_job job;
+	struct buf planes[SIDE_COUNT][PANEL_COUNT]; /* commands ready to go, in print order */
+	bool loaded;
+	bool marked; /* the card inside carries part of a print */
+	enum card_place place;
+	enum doing doing;
+	bool wants_cleaning; /* an act was refused for it */
+	unsigned refused;    /* bit per question the printer does not know */
+};
+
+/* A failure before an act was sent is known not to be the act (ERR_FAULT); after it there is doubt.
+ */
+int act_failed(int rc, bool sent, struct err *e);
+/* Observing changes nothing, so it never leaves doubt: ERR_DOUBT becomes ERR_DEVICE. */
+int look_failed(int rc, struct err *e);
+/* 0 for OK; ERR_FAULT for a documented text, whatever its row says of doubt; ERR_DOUBT for any
+ * other. */
+int reply_judge(struct printer *p, const struct wire_reply *r, struct err *e);
+int reply_garbled(struct printer *p, const struct wire_reply *r, struct err *e);
+/* Which fault a known text means during what is under way. */
+enum fault text_fault(const struct printer *p, const struct wire_text *text);
+/* One command of an act. *sent: it went out completely. */
+int command_run(struct printer *p, enum doing doing, const char *text, unsigned timeout_ms,
+	bool *sent, struct err *e);
+void planes_drop(struct printer *p);
+
+/* ---- observing (evolis-status.c) ------------------------------------------- */
+
+/* *known is false when this printer has no answer. */
+int question_ask(
+	struct printer *p, enum question q, struct wire_reply *reply, bool *known, struct err *e);
+/* An answer that is a plain text of the printer's own, "" if none. */
+int question_text(struct printer *p, enum question q, char *out, size_t max, struct err *e);
+/* Where the card is, by asking; by what this driver did last when the printer cannot tell. */
+int place_observe(struct printer *p, struct err *e);
+/* After an act that was answered OK: is the card where it should be now? ERR_DOUBT if not. */
+int place_confirm(struct printer *p, enum card_place expected, struct err *e);
+int evolis_status(struct printer *p, struct printer_status *out, struct err *e);
+
+/* ---- acts (evolis-act.c) --------------------------------------------------- */
+
+int evolis_feed(struct printer *p, enum card_place place, struct err *e);
+int evolis_load(struct printer *p, const struct face faces[SIDE_COUNT], struct err *e);
+int evolis_print(struct printer *p, struct err *e);
+int evolis_eject(struct printer *p, enum card_exit where, struct err *e);
 
 #endif

@@ -30,8 +30,7 @@ static const unsigned control_timeout_ms = 1000;
 #define GET_STATUS    1
 #define CLASS_IN      0xa1 /* class request, to an interface, device to host */
 
-/* ---- finding
- * ------------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------- */
 
 struct found {
 	struct usb_printer info;
@@ -209,8 +208,7 @@ usb_list(struct usb_printer **list, size_t *n, struct err *e)
 	return rc;
 }
 
-/* ---- the transport
- * --------------------------------------------------------------------------------- */
+/* ---- the transport --------------------------------------------------------- */
 
 struct usb_transport {
 	struct transport base;
