@@ -205,7 +205,7 @@ bool idnumber_valid(const char *id18);
 /* ---- roster (roster.c) and batch (batch.c) ------------------------------------------------------ */
 
 struct roster {
-	const struct schema *schema; /* borrowed; must outlive the roster */
+	size_t n_fields; /* of the schema it was read against */
 	struct record *records;
 	size_t n_records;
 };

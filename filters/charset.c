@@ -1,9 +1,9 @@
 /*
  * charset.c - the three character sets of a roster: UTF-8, GB18030 and, on the chip, GBK (CP936).
  *
- * Guarantees: what comes out is valid; nothing is replaced, guessed or dropped. Conversions to and from
- * GBK go character by character, so that the one which does not fit can be named.
- * On failure out holds nothing that may be used.
+ * Guarantees: what comes out is valid; nothing is replaced, guessed or dropped. Conversions to and
+ * from GBK go character by character, so that the one which does not fit can be named. On failure
+ * out holds nothing that may be used.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -21,7 +21,12 @@ utf8_next(uint32_t *cp, const void *text, size_t len)
 
 	if (!len)
 		return 0;
-	size_t n = in[0] < 0x80 ? 1 : in[0] < 0xc2 ? 0 : in[0] < 0xe0 ? 2 : in[0] < 0xf0 ? 3 : in[0] < 0xf5 ? 4 : 0;
+	size_t n = in[0] < 0x80   ? 1
+		   : in[0] < 0xc2 ? 0
+		   : in[0] < 0xe0 ? 2
+		   : in[0] < 0xf0 ? 3
+		   : in[0] < 0xf5 ? 4
+				  : 0;
 	if (!n || n > len)
 		return 0;
 	uint32_t c = n == 1 ? in[0] : in[0] & (0x7fu >> n);
@@ -81,7 +86,8 @@ gb18030_to_utf8(struct buf *out, const uint8_t *in, size_t len, const char *name
 	int rc = 0;
 
 	if (cd == (iconv_t)-1)
-		return err_set(e, ERR_SYSTEM, _("This system cannot read GB18030: %s."), strerror(errno));
+		return err_set(
+			e, ERR_SYSTEM, _("This system cannot read GB18030: %s."), strerror(errno));
 	while (left && !rc) {
 		char *to = piece;
 		size_t room = sizeof piece;
@@ -107,18 +113,19 @@ charset_to_utf8(struct buf *out, const uint8_t *in, size_t len, const char *name
 	bool marked = len >= sizeof bom && !memcmp(in, bom, sizeof bom);
 
 	if (len >= 2 && ((in[0] == 0xff && in[1] == 0xfe) || (in[0] == 0xfe && in[1] == 0xff)))
-		return err_set(e, ERR_INPUT, _("%s: line 1: is written in UTF-16; save it as UTF-8."),
-			name);
+		return err_set(e, ERR_INPUT,
+			_("%s: line 1: is written in UTF-16; save it as UTF-8."), name);
 	struct utf8_survey s = utf8_survey(in, len);
 	if (!s.bad)
-		return buf_append(out, in + (marked ? sizeof bom : 0),
-			len - (marked ? sizeof bom : 0), e);
-	/* Chinese in UTF-8 is three bytes a character and hardly ever arises in GB18030 by chance: with so
-	 * many of them this is a UTF-8 file with a few broken bytes, which GB18030 might take for text. */
+		return buf_append(
+			out, in + (marked ? sizeof bom : 0), len - (marked ? sizeof bom : 0), e);
+	/* Chinese in UTF-8 is three bytes a character and hardly ever arises in GB18030 by chance:
+	 * with so many of them this is a UTF-8 file with a few broken bytes, which GB18030 might
+	 * take for text. */
 	if (marked || s.wide > 4 * s.bad)
 		return err_set(e, ERR_INPUT,
-			_("%s: line %u: bytes that are not UTF-8; save the file again as UTF-8."), name,
-			line_at(in, s.first));
+			_("%s: line %u: bytes that are not UTF-8; save the file again as UTF-8."),
+			name, line_at(in, s.first));
 	return gb18030_to_utf8(out, in, len, name, e);
 }
 
@@ -133,7 +140,8 @@ gbk_char(iconv_t cd, uint8_t out[4], const char *utf8, size_t n)
 	if (iconv(cd, &from, &left, &to, &room) != 0 || left)
 		return 0;
 	size_t wrote = 4 - room;
-	/* CP936 also has the euro sign as the single byte 80; a reader of two-byte GBK would stumble. */
+	/* CP936 also has the euro sign as the single byte 80; a reader of two-byte GBK would
+	 * stumble. */
 	return wrote == 2 || (wrote == 1 && out[0] < 0x80) ? wrote : 0;
 }
 
@@ -146,7 +154,8 @@ charset_to_gbk(uint8_t *out, size_t max, size_t *len, const char *utf8, struct e
 
 	*len = 0;
 	if (cd == (iconv_t)-1)
-		return err_set(e, ERR_SYSTEM, _("This system cannot write GBK: %s."), strerror(errno));
+		return err_set(
+			e, ERR_SYSTEM, _("This system cannot write GBK: %s."), strerror(errno));
 	for (size_t n; left; utf8 += n, left -= n) {
 		uint8_t code[4];
 		uint32_t cp;
@@ -158,7 +167,8 @@ charset_to_gbk(uint8_t *out, size_t max, size_t *len, const char *utf8, struct e
 		size_t wrote = gbk_char(cd, code, utf8, n);
 		if (!wrote) {
 			rc = err_set(e, ERR_INPUT,
-				_("the character U+%04X does not exist in GBK, so the chip cannot hold "
+				_("the character U+%04X does not exist in GBK, so the chip cannot "
+				  "hold "
 				  "it; write it another way."),
 				(unsigned)cp);
 			break;
@@ -183,7 +193,8 @@ charset_from_gbk(char *out, size_t max, const uint8_t *gbk, size_t len, struct e
 		return err_set(e, ERR_INTERNAL, "charset_from_gbk: no room");
 	out[0] = '\0';
 	if (cd == (iconv_t)-1)
-		return err_set(e, ERR_SYSTEM, _("This system cannot read GBK: %s."), strerror(errno));
+		return err_set(
+			e, ERR_SYSTEM, _("This system cannot read GBK: %s."), strerror(errno));
 	for (size_t i = 0, n; i < len && !rc; i += n) {
 		char utf8[8], *from = (char *)(uintptr_t)(gbk + i), *to = utf8;
 		n = gbk[i] < 0x80 ? 1 : 2;

@@ -1,8 +1,8 @@
 /*
  * lines.c - numbered lines of a plain text file that a person writes: record.schema, chip.map.
  *
- * Guarantees: text is terminated, has no comment, no blank at either end, and its number is the one an
- * editor shows. A line that is too long or holds a NUL byte is refused with its number.
+ * Guarantees: text is terminated, has no comment, no blank at either end, and its number is the one
+ * an editor shows. A line that is too long or holds a NUL byte is refused with its number.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */

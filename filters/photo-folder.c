@@ -1,9 +1,9 @@
 /*
  * photo-folder.c - the photos beside a roster: finds each record's picture and checks it.
  *
- * Guarantees: a record's photo is a file inside the folder, found by name only (column 照片, else the
- * number, else the record number), one and not two, and it keeps the schema's rules. A name that would
- * show a holder's number or name is masked in messages. Nothing is written.
+ * Guarantees: a record's photo is a file inside the folder, found by name only (column 照片, else
+ * the number, else the record number), one and not two, and it keeps the schema's rules. A name
+ * that would show a holder's number or name is masked in messages. Nothing is written.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -50,18 +50,20 @@ folder_read(struct photo_folder *f, struct err *e)
 
 	if (!dir || !realpath(f->path, f->real)) {
 		rc = err_set(e, errno == EACCES ? ERR_DENIED : ERR_MISSING,
-			_("%s: the folder of photos cannot be read: %s. Name another with --photos."),
+			_("%s: the folder of photos cannot be read: %s. Name another with "
+			  "--photos."),
 			f->path, strerror(errno));
 		goto out;
 	}
 	while (!rc && (entry = readdir(dir))) {
 		char **names = entry->d_name[0] == '.' || f->n_names == FOLDER_NAMES_MAX
-			? f->names
-			: realloc(f->names, (f->n_names + 1) * sizeof *names);
+				       ? f->names
+				       : realloc(f->names, (f->n_names + 1) * sizeof *names);
 		if (entry->d_name[0] == '.')
 			continue;
 		if (f->n_names == FOLDER_NAMES_MAX)
-			rc = err_set(e, ERR_INPUT, _("%s: more than %d files."), f->path, FOLDER_NAMES_MAX);
+			rc = err_set(e, ERR_INPUT, _("%s: more than %d files."), f->path,
+				FOLDER_NAMES_MAX);
 		else if (!names || !(names[f->n_names] = strdup(entry->d_name)))
 			rc = err_set(e, ERR_SYSTEM, _("Out of memory."));
 		if (names)
@@ -89,9 +91,9 @@ folder_find(const struct photo_folder *f, const char *stem, const char **found)
 		char *key = name;
 		if ((size_t)snprintf(name, sizeof name, "%s%s", stem, suffixes[i]) >= sizeof name)
 			continue;
-		char **hit = f->n_names
-			? bsearch(&key, f->names, f->n_names, sizeof *f->names, name_compare)
-			: NULL;
+		char **hit = f->n_names ? bsearch(&key, f->names, f->n_names, sizeof *f->names,
+						  name_compare)
+					: NULL;
 		if (!hit)
 			continue;
 		while (hit > f->names && !strcasecmp(hit[-1], name))
@@ -139,7 +141,8 @@ path_inside(char out[PATH_MAX], const struct photo_folder *f, const char *name, 
 		return err_set(e, errno == EACCES ? ERR_DENIED : ERR_MISSING,
 			_("the photo cannot be read: %s."), strerror(errno));
 	if (strncmp(out, f->real, len) || (out[len] != '/' && strcmp(f->real, "/")))
-		return err_set(e, ERR_INPUT, _("leads out of the folder of photos; put the photo into it."));
+		return err_set(e, ERR_INPUT,
+			_("leads out of the folder of photos; put the photo into it."));
 	return 0;
 }
 
@@ -160,10 +163,13 @@ photo_name(const struct photo_folder *f, const struct schema *s, const struct re
 		n = folder_find(f, position, name);
 	if (n > 1)
 		return err_set(e, ERR_INPUT,
-			_("%u files have this record's name and differ in their endings; keep one."), n);
+			_("%u files have this record's name and differ in their endings; keep "
+			  "one."),
+			n);
 	if (!n && s->photo_required)
 		return err_set(e, ERR_MISSING,
-			_("no photo: neither NUMBER.jpg, .jpeg or .bmp (NUMBER: the certificate number) "
+			_("no photo: neither NUMBER.jpg, .jpeg or .bmp (NUMBER: the certificate "
+			  "number) "
 			  "nor %s.jpg, .jpeg or .bmp is in %s."),
 			position, f->path);
 	return 0;
@@ -233,7 +239,8 @@ photos_wanted(const struct schema *s, const struct roster *r)
 }
 
 static void
-roster_photos(struct problems *p, struct roster *r, const char *source, const char *photo_dir)
+roster_photos(struct problems *p, struct roster *r, const struct schema *s, const char *source,
+	const char *photo_dir)
 {
 	struct photo_folder *f = calloc(1, sizeof *f);
 	const char *slash = strrchr(source, '/');
@@ -250,14 +257,14 @@ roster_photos(struct problems *p, struct roster *r, const char *source, const ch
 		snprintf(f->path, sizeof f->path, "%s", photo_dir);
 	else
 		snprintf(f->path, sizeof f->path, "%.*sphotos", (int)(base - source), source);
-	if (!photos_wanted(r->schema, r) && stat(f->path, &st) < 0)
+	if (!photos_wanted(s, r) && stat(f->path, &st) < 0)
 		goto out;
 	if (folder_read(f, &e)) {
 		problems_add(p, &e);
 		goto out;
 	}
 	for (size_t i = 0; i < r->n_records; i++)
-		if (record_photo(f, r->schema, &r->records[i], base, &e))
+		if (record_photo(f, s, &r->records[i], base, &e))
 			problems_add(p, &e);
 out:
 	folder_done(f);
@@ -265,8 +272,9 @@ out:
 }
 
 int
-roster_load(struct roster **out, const struct schema *s, const char *csv_path, const char *photo_dir,
-	void (*problem)(void *ctx, const struct err *e), void *ctx, struct err *e)
+roster_load(struct roster **out, const struct schema *s, const char *csv_path,
+	const char *photo_dir, void (*problem)(void *ctx, const struct err *e), void *ctx,
+	struct err *e)
 {
 	struct problems problems = {.sink = problem, .ctx = ctx};
 	const char *slash = strrchr(csv_path, '/');
@@ -281,7 +289,7 @@ roster_load(struct roster **out, const struct schema *s, const char *csv_path, c
 		goto out;
 	roster_collect(&roster, s, bytes.data, bytes.len, base, &problems);
 	if (roster)
-		roster_photos(&problems, roster, csv_path, photo_dir);
+		roster_photos(&problems, roster, s, csv_path, photo_dir);
 	rc = problems_verdict(&problems, base, roster ? roster->n_records : 0, e);
 out:
 	buf_done(&bytes);

@@ -1,9 +1,9 @@
 /*
  * photo.c - BMP and JPEG photos: probe, check, decode.
  *
- * Guarantees: size and kind are known from the header, and a picture of absurd size is refused, before a
- * pixel is decoded; a damaged picture is an error, never half a face. No EXIF: the pixels count as they
- * stand. On failure nothing is handed out.
+ * Guarantees: size and kind are known from the header, and a picture of absurd size is refused,
+ * before a pixel is decoded; a damaged picture is an error, never half a face. No EXIF: the pixels
+ * count as they stand. On failure nothing is handed out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -68,7 +68,8 @@ size_check(unsigned width, unsigned height, struct err *e)
 		width <= PHOTO_PIXELS_MAX / height)
 		return 0;
 	return err_set(e, ERR_INPUT,
-		_("the photo claims to be %u x %u pixels; a photo of a face is far smaller. Save it "
+		_("the photo claims to be %u x %u pixels; a photo of a face is far smaller. Save "
+		  "it "
 		  "again."),
 		width, height);
 }
@@ -77,8 +78,8 @@ size_check(unsigned width, unsigned height, struct err *e)
  *
  *   0 "BM"  2 file size  10 offset of the pixels | 14 size of the header that follows (12: OS/2)
  *   18 width  22 height (negative: top line first)  26 planes  28 bits  30 compression
- *   46 colours in the palette | 54 masks (compression 3), else the palette, 4 bytes B G R 0 (OS/2: 3)
- * Little endian; lines are padded to 4 bytes, the bottom line comes first.
+ *   46 colours in the palette | 54 masks (compression 3), else the palette, 4 bytes B G R 0 (OS/2:
+ * 3) Little endian; lines are padded to 4 bytes, the bottom line comes first.
  */
 struct bmp {
 	unsigned width, height, bits;
@@ -114,15 +115,18 @@ bmp_compression(const uint8_t *bytes, size_t len, size_t header, unsigned bits, 
 	if (compression == 1 || compression == 2)
 		return err_set(e, ERR_INPUT,
 			_("the BMP photo is compressed (RLE); save it without compression."));
-	/* Masks: behind a header of 40 bytes, inside a longer one. Only the common order is read. */
+	/* Masks: behind a header of 40 bytes, inside a longer one. Only the common order is read.
+	 */
 	if (compression == 3 && bits == 32) {
 		if (header < 40 || len < 66)
 			return bmp_damaged(e);
-		if (le32(bytes + 54) == 0xff0000 && le32(bytes + 58) == 0xff00 && le32(bytes + 62) == 0xff)
+		if (le32(bytes + 54) == 0xff0000 && le32(bytes + 58) == 0xff00 &&
+			le32(bytes + 62) == 0xff)
 			return 0;
 	}
 	return err_set(e, ERR_INPUT,
-		_("the BMP photo is of a rare kind (compression %u, %u bits); save it as 24-bit BMP or "
+		_("the BMP photo is of a rare kind (compression %u, %u bits); save it as 24-bit "
+		  "BMP or "
 		  "as JPEG."),
 		(unsigned)compression, bits);
 }
@@ -159,7 +163,8 @@ bmp_header(struct bmp *b, const uint8_t *bytes, size_t len, struct err *e)
 		return rc;
 	if (b->bits != 1 && b->bits != 4 && b->bits != 8 && b->bits != 24 && b->bits != 32)
 		return err_set(e, ERR_INPUT,
-			_("the BMP photo has %u bits a pixel; save it as 24-bit BMP or as JPEG."), b->bits);
+			_("the BMP photo has %u bits a pixel; save it as 24-bit BMP or as JPEG."),
+			b->bits);
 	if (b->bits > 8)
 		b->colours = 0;
 	else if (!b->colours || b->colours > 1u << b->bits)
@@ -181,7 +186,8 @@ bgrx_store(uint8_t *out, unsigned blue, unsigned green, unsigned red)
 }
 
 static int
-bmp_line(const struct bmp *b, const uint8_t *bytes, const uint8_t *line, uint8_t *out, struct err *e)
+bmp_line(
+	const struct bmp *b, const uint8_t *bytes, const uint8_t *line, uint8_t *out, struct err *e)
 {
 	for (unsigned x = 0; x < b->width; x++, out += 4) {
 		const uint8_t *colour;
@@ -355,7 +361,8 @@ jpeg_decode(struct photo *out, const uint8_t *bytes, size_t len, unsigned want_w
 		goto out;
 	j.d.scale_num = jpeg_scale(&j, want_w, want_h);
 	j.d.scale_denom = 8;
-	j.d.out_color_space = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? JCS_EXT_BGRX : JCS_EXT_XRGB;
+	j.d.out_color_space =
+		__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? JCS_EXT_BGRX : JCS_EXT_XRGB;
 	jpeg_start_decompress(&j.d);
 	out->width = j.d.output_width;
 	out->height = j.d.output_height;
@@ -428,7 +435,8 @@ ratio_check(const struct schema *s, unsigned width, unsigned height, struct err 
 	unsigned crop_w = a > b ? width : (unsigned)(a / rh);
 	unsigned crop_h = a > b ? (unsigned)(b / rw) : height;
 	return err_set(e, ERR_INPUT,
-		_("the photo is %u wide and %u high; height to width must be %u:%u. Crop it to %u wide "
+		_("the photo is %u wide and %u high; height to width must be %u:%u. Crop it to %u "
+		  "wide "
 		  "and %u high."),
 		width, height, s->photo_ratio_h, s->photo_ratio_w, crop_w, crop_h);
 }

@@ -1,9 +1,10 @@
 /*
  * record.c - one holder's values, checked against the rules of a schema.
  *
- * Guarantees: after record_check every value is valid UTF-8 without control characters, fits its length
- * in GBK, dates are eight digits, a check digit is upper case. Nothing is cut; blanks at both ends, which
- * the chip could not tell from padding, are taken off. Messages name record and field, never the value.
+ * Guarantees: after record_check every value is valid UTF-8 without control characters, fits its
+ * length in GBK, dates are eight digits, a check digit is upper case. Nothing is cut; blanks at
+ * both ends, which the chip could not tell from padding, are taken off. Messages name record and
+ * field, never the value.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -153,7 +154,8 @@ text_problem(const char *value, struct err *e)
 			return err_set(e, ERR_INPUT, _("holds bytes that are not UTF-8."));
 		if (is_control(cp))
 			return err_set(e, ERR_INPUT,
-				_("holds the control character U+%04X (a line break or a tab, perhaps); "
+				_("holds the control character U+%04X (a line break or a tab, "
+				  "perhaps); "
 				  "remove it."),
 				(unsigned)cp);
 	}
@@ -180,7 +182,8 @@ certno_problem(char *value, struct err *e)
 	size_t len = strlen(id);
 	if (len != 18)
 		return err_set(e, ERR_INPUT,
-			_("a resident id number of 18 characters follows T or TM, here are %zu; for "
+			_("a resident id number of 18 characters follows T or TM, here are %zu; "
+			  "for "
 			  "another document name its kind in the column %s."),
 			len, COLUMN_KIND);
 	if (id[17] == 'x')
@@ -188,16 +191,19 @@ certno_problem(char *value, struct err *e)
 	char digit = idnumber_check_digit(id);
 	if (!digit || !(id[17] == 'X' || (id[17] >= '0' && id[17] <= '9')))
 		return err_set(e, ERR_INPUT,
-			_("a resident id number is 17 digits and a digit or X; for another document "
+			_("a resident id number is 17 digits and a digit or X; for another "
+			  "document "
 			  "name its kind in the column %s."),
 			COLUMN_KIND);
 	if (id[17] != digit)
 		return err_set(e, ERR_INPUT,
-			_("the check digit of the resident id number is wrong; compare the number with "
+			_("the check digit of the resident id number is wrong; compare the number "
+			  "with "
 			  "the document."));
 	if (!idnumber_valid(id))
 		return err_set(e, ERR_INPUT,
-			_("the birth date or the region in the resident id number cannot be; compare "
+			_("the birth date or the region in the resident id number cannot be; "
+			  "compare "
 			  "the number with the document."));
 	return 0;
 }
@@ -226,7 +232,8 @@ kind_problem(const struct record *r, const struct field_rule *f, char *value, st
 		memcpy(value, date, sizeof date);
 		return 0;
 	case FIELD_CERTNO:
-		return r->number_kind[0] ? other_number_problem(value, e) : certno_problem(value, e);
+		return r->number_kind[0] ? other_number_problem(value, e)
+					 : certno_problem(value, e);
 	case FIELD_SEX:
 		if (strcmp(value, SEX_MALE) && strcmp(value, SEX_FEMALE))
 			return err_set(e, ERR_INPUT, _("must be %s or %s."), SEX_MALE, SEX_FEMALE);
@@ -262,14 +269,15 @@ field_problem(const struct record *r, const struct field_rule *f, char *value, s
 		return rc;
 	value_trim(value);
 	if (!*value)
-		return f->required ? err_set(e, ERR_INPUT, _("is empty; it must be filled in.")) : 0;
+		return f->required ? err_set(e, ERR_INPUT, _("is empty; it must be filled in."))
+				   : 0;
 	if ((rc = charset_to_gbk(NULL, 0, &bytes, value, e)))
 		return rc;
 	if ((rc = kind_problem(r, f, value, e)))
 		return rc;
 	if (f->kind != FIELD_DATE && bytes > f->max_bytes)
-		return err_set(e, ERR_INPUT, _("%zu bytes in GBK, at most %zu fit; shorten it."), bytes,
-			f->max_bytes);
+		return err_set(e, ERR_INPUT, _("%zu bytes in GBK, at most %zu fit; shorten it."),
+			bytes, f->max_bytes);
 	return 0;
 }
 
@@ -293,8 +301,8 @@ number_kind_problem(struct record *r, const struct schema *s, struct err *e)
 	for (size_t i = 0; i < s->n_number_kinds; i++)
 		if (buf_printf(&list, NULL, ", %s", s->number_kinds[i]))
 			break;
-	err_set(e, ERR_INPUT, _("this kind of document is not known; it is one of %s%.*s."), resident[0],
-		(int)list.len, list.data ? (char *)list.data : "");
+	err_set(e, ERR_INPUT, _("this kind of document is not known; it is one of %s%.*s."),
+		resident[0], (int)list.len, list.data ? (char *)list.data : "");
 	buf_done(&list);
 	return ERR_INPUT;
 }
@@ -336,7 +344,8 @@ keep_first(void *ctx, const struct err *e)
 }
 
 int
-record_check(struct record *r, const struct schema *s, const char *source, unsigned line, struct err *e)
+record_check(
+	struct record *r, const struct schema *s, const char *source, unsigned line, struct err *e)
 {
 	struct err first = {0};
 	int rc = record_problems(r, s, source, line, keep_first, &first);
@@ -408,10 +417,10 @@ record_hash(uint8_t out[HASH_LEN], const struct schema *s, const struct record *
 	/* Each string with its terminator, so that no two records share one line of bytes. */
 	for (size_t i = 0; good && i < s->n_fields; i++)
 		good = EVP_DigestUpdate(ctx, s->fields[i].name, strlen(s->fields[i].name) + 1) &&
-			EVP_DigestUpdate(ctx, r->values[i], strlen(r->values[i]) + 1);
+		       EVP_DigestUpdate(ctx, r->values[i], strlen(r->values[i]) + 1);
 	good = good && EVP_DigestUpdate(ctx, COLUMN_KIND, sizeof COLUMN_KIND) &&
-		EVP_DigestUpdate(ctx, r->number_kind, strlen(r->number_kind) + 1) &&
-		EVP_DigestFinal_ex(ctx, out, NULL);
+	       EVP_DigestUpdate(ctx, r->number_kind, strlen(r->number_kind) + 1) &&
+	       EVP_DigestFinal_ex(ctx, out, NULL);
 	if (!good)
 		memset(out, 0, HASH_LEN);
 	EVP_MD_CTX_free(ctx);

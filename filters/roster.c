@@ -1,9 +1,9 @@
 /*
  * roster.c - a CSV roster: header, records, problems.
  *
- * Guarantees: every record is looked at and every problem told, each with file, record and line; a roster
- * with a problem is not handed out. Bytes are bounded (ROSTER_FILE_MAX), records too (ROSTER_RECORDS_MAX),
- * so a hostile file costs a bounded amount of memory and time.
+ * Guarantees: every record is looked at and every problem told, each with file, record and line; a
+ * roster with a problem is not handed out. Bytes are bounded (ROSTER_FILE_MAX), records too
+ * (ROSTER_RECORDS_MAX), so a hostile file costs a bounded amount of memory and time.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -139,7 +139,8 @@ header_unknown(struct roster_reader *r, size_t i)
 	name_show(shown, row_cell(r, i));
 	buf_init(&names, 8192);
 	names_list(&names, r->schema);
-	err_set(&e, ERR_INPUT, _("%s: line %u: the column %s is not known; take it out. Allowed are: %.*s."),
+	err_set(&e, ERR_INPUT,
+		_("%s: line %u: the column %s is not known; take it out. Allowed are: %.*s."),
 		r->name, r->row_line, shown, (int)names.len, names.data ? (char *)names.data : "");
 	reader_problem(r, &e);
 	buf_done(&names);
@@ -163,8 +164,8 @@ header_read(struct roster_reader *r)
 
 	r->header_done = true;
 	if (r->n_cells > ROSTER_COLUMNS_MAX) {
-		err_set(&e, ERR_INPUT, _("%s: line %u: has %zu columns, at most %d are read."), r->name,
-			r->row_line, r->n_cells, ROSTER_COLUMNS_MAX);
+		err_set(&e, ERR_INPUT, _("%s: line %u: has %zu columns, at most %d are read."),
+			r->name, r->row_line, r->n_cells, ROSTER_COLUMNS_MAX);
 		reader_problem(r, &e);
 		r->stop = true;
 		return;
@@ -174,7 +175,8 @@ header_read(struct roster_reader *r)
 	if (!known) {
 		/* The cells may well be a holder's data: do not repeat them. */
 		err_set(&e, ERR_INPUT,
-			_("%s: line %u: holds no column name of this template; the first line must be "
+			_("%s: line %u: holds no column name of this template; the first line must "
+			  "be "
 			  "the names, such as %s."),
 			r->name, r->row_line, r->schema->fields[0].name);
 		reader_problem(r, &e);
@@ -186,8 +188,8 @@ header_read(struct roster_reader *r)
 		if (column < COLUMN_IS_EMPTY) {
 			header_unknown(r, i);
 		} else if (column != COLUMN_IS_EMPTY && header_has(r, column)) {
-			err_set(&e, ERR_INPUT, _("%s: line %u: the column %s is there twice."), r->name,
-				r->row_line, row_cell(r, i));
+			err_set(&e, ERR_INPUT, _("%s: line %u: the column %s is there twice."),
+				r->name, r->row_line, row_cell(r, i));
 			reader_problem(r, &e);
 		}
 		r->column[r->n_columns++] = column;
@@ -211,8 +213,8 @@ record_push(struct roster_reader *r, struct err *e)
 	struct roster *roster = r->roster;
 
 	if (roster->n_records == ROSTER_RECORDS_MAX) {
-		err_set(e, ERR_INPUT, _("%s: line %u: more than %d records; split the roster."), r->name,
-			r->row_line, ROSTER_RECORDS_MAX);
+		err_set(e, ERR_INPUT, _("%s: line %u: more than %d records; split the roster."),
+			r->name, r->row_line, ROSTER_RECORDS_MAX);
 		return NULL;
 	}
 	if (roster->n_records == r->capacity) {
@@ -242,7 +244,8 @@ row_problem(const struct roster_reader *r, const struct record *record, struct e
 	record_place(place, sizeof place, r->name, record->number, record->line);
 	if (r->long_cell)
 		return err_set(e, ERR_INPUT,
-			_("%s: a cell has more than %d bytes; look for a quotation mark that is never "
+			_("%s: a cell has more than %d bytes; look for a quotation mark that is "
+			  "never "
 			  "closed."),
 			place, ROSTER_CELL_MAX);
 	if (r->n_cells > r->n_columns)
@@ -252,12 +255,13 @@ row_problem(const struct roster_reader *r, const struct record *record, struct e
 			place, r->n_cells, r->n_columns);
 	if (r->n_cells < r->n_columns)
 		return err_set(e, ERR_INPUT,
-			_("%s: has %zu cells, the header names %zu; the line may be cut off."), place,
-			r->n_cells, r->n_columns);
+			_("%s: has %zu cells, the header names %zu; the line may be cut off."),
+			place, r->n_cells, r->n_columns);
 	for (size_t i = 0; i < r->n_cells; i++)
 		if (r->column[i] == COLUMN_IS_EMPTY && *row_cell(r, i))
 			return err_set(e, ERR_INPUT,
-				_("%s: cell %zu stands under no column name; name the column or empty "
+				_("%s: cell %zu stands under no column name; name the column or "
+				  "empty "
 				  "the cell."),
 				place, i + 1);
 	return 0;
@@ -268,10 +272,10 @@ record_fill(struct roster_reader *r, struct record *record, struct err *e)
 {
 	for (size_t i = 0; i < r->n_cells; i++) {
 		int column = r->column[i];
-		char **value = column >= 0 ? &record->values[column]
-			: column == COLUMN_IS_PHOTO ? &record->photo
-			: column == COLUMN_IS_KIND  ? &record->number_kind
-						    : NULL;
+		char **value = column >= 0                 ? &record->values[column]
+			       : column == COLUMN_IS_PHOTO ? &record->photo
+			       : column == COLUMN_IS_KIND  ? &record->number_kind
+							   : NULL;
 		if (!value || !*row_cell(r, i))
 			continue;
 		char *copy = strdup(row_cell(r, i));
@@ -294,8 +298,7 @@ record_read(struct roster_reader *r)
 		r->stop = true;
 		return;
 	}
-	record_problems(record, r->schema, r->name, record->line, problems_add,
-		r->problems);
+	record_problems(record, r->schema, r->name, record->line, problems_add, r->problems);
 }
 
 static void
@@ -389,7 +392,8 @@ quote_problem(struct roster_reader *r, unsigned line)
 	struct err e;
 
 	err_set(&e, ERR_INPUT,
-		_("%s: line %u: quotation marks do not match; a mark inside a value is written twice and "
+		_("%s: line %u: quotation marks do not match; a mark inside a value is written "
+		  "twice and "
 		  "the value stands between marks."),
 		r->name, line);
 	reader_problem(r, &e);
@@ -414,7 +418,8 @@ csv_read(struct roster_reader *r, const char *text, size_t len)
 			if (csv_error(&r->csv) == CSV_EPARSE)
 				quote_problem(r, line);
 			else
-				reader_problem(r, &(struct err){.code = ERR_SYSTEM, .text = "Out of memory."});
+				reader_problem(r, &(struct err){.code = ERR_SYSTEM,
+							  .text = "Out of memory."});
 			r->stop = true;
 			return;
 		}
@@ -456,8 +461,8 @@ field_twice(struct roster_reader *r, size_t field)
 	}
 	for (size_t i = 0; i < r->roster->n_records; i++)
 		if (*r->roster->records[i].values[field])
-			all[n++] = (struct value_at){r->roster->records[i].values[field],
-				&r->roster->records[i]};
+			all[n++] = (struct value_at){
+				r->roster->records[i].values[field], &r->roster->records[i]};
 	qsort(all, n, sizeof *all, value_at_compare);
 	for (size_t i = 1, same = 0; i < n; i++) {
 		char place[512];
@@ -465,9 +470,11 @@ field_twice(struct roster_reader *r, size_t field)
 			same = i;
 			continue;
 		}
-		record_place(place, sizeof place, r->name, all[i].record->number, all[i].record->line);
+		record_place(
+			place, sizeof place, r->name, all[i].record->number, all[i].record->line);
 		err_set(&e, ERR_INPUT,
-			_("%s: field %s: the same value as in record %u (line %u); it may be there only "
+			_("%s: field %s: the same value as in record %u (line %u); it may be there "
+			  "only "
 			  "once."),
 			place, r->schema->fields[field].name, all[same].record->number,
 			all[same].record->line);
@@ -493,7 +500,8 @@ text_read(struct roster_reader *r, const uint8_t *bytes, size_t len, struct err 
 		for (const uint8_t *at = bytes; at < nul; at++)
 			line += *at == '\n';
 		rc = err_set(e, ERR_INPUT,
-			_("%s: line %u: holds a NUL byte, so this is no CSV text; save it as CSV UTF-8."),
+			_("%s: line %u: holds a NUL byte, so this is no CSV text; save it as CSV "
+			  "UTF-8."),
 			r->name, line);
 		goto out;
 	}
@@ -510,8 +518,8 @@ roster_read(struct roster_reader *r, const uint8_t *bytes, size_t len)
 	int rc;
 
 	if (len > ROSTER_FILE_MAX)
-		rc = err_set(&e, ERR_INPUT, _("%s: has %zu bytes; at most %d are allowed."), r->name, len,
-			ROSTER_FILE_MAX);
+		rc = err_set(&e, ERR_INPUT, _("%s: has %zu bytes; at most %d are allowed."),
+			r->name, len, ROSTER_FILE_MAX);
 	else if (!len)
 		rc = err_set(&e, ERR_INPUT, _("%s: is empty."), r->name);
 	else
@@ -541,12 +549,9 @@ roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes
 		free(roster);
 		return;
 	}
-	*r = (struct roster_reader){.csv = r->csv,
-		.schema = s,
-		.name = name,
-		.problems = problems,
-		.roster = roster};
-	roster->schema = s;
+	*r = (struct roster_reader){
+		.csv = r->csv, .schema = s, .name = name, .problems = problems, .roster = roster};
+	roster->n_fields = s->n_fields;
 	buf_init(&r->row, 2 * ROSTER_COLUMNS_MAX * ROSTER_CELL_MAX);
 	roster_read(r, bytes, len);
 	csv_free(&r->csv);
@@ -578,8 +583,9 @@ roster_destroy(struct roster *r)
 {
 	if (!r)
 		return;
+	const struct schema shape = {.n_fields = r->n_fields};
 	for (size_t i = 0; i < r->n_records; i++)
-		record_done(&r->records[i], r->schema);
+		record_done(&r->records[i], &shape);
 	free(r->records);
 	free(r);
 }

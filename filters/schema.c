@@ -1,14 +1,14 @@
 /*
  * schema.c - record.schema: the fields of a card product and their rules.
  *
- *   template  special-operation                    photo  required max=20480 ratio=5:4 ground=white,blue
- *   title     特种作业操作证                       kinds  军官证 士兵证
- *   number    证号                                 field  证号 20 certno required unique mask=number
- *   holder    姓名                                 field  姓名 26 text required mask=name
+ *   template  special-operation                    photo  required max=20480 ratio=5:4
+ * ground=white,blue title     特种作业操作证                       kinds  军官证 士兵证 number 证号
+ * field  证号 20 certno required unique mask=number holder    姓名 field  姓名 26 text required
+ * mask=name
  *
- * Guarantees: a schema that loads has at least one field, unique names, lengths of 1 to 255 bytes, and a
- * number and a holder field that exist when they are named. Otherwise file and line say what is wrong and
- * nothing is handed out.
+ * Guarantees: a schema that loads has at least one field, unique names, lengths of 1 to 255 bytes,
+ * and a number and a holder field that exist when they are named. Otherwise file and line say what
+ * is wrong and nothing is handed out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -157,7 +157,7 @@ ratio_parse(struct schema *s, char *text)
 		return false;
 	*colon = '\0';
 	return number_parse(&s->photo_ratio_h, text, 1000) && s->photo_ratio_h &&
-		number_parse(&s->photo_ratio_w, colon + 1, 1000) && s->photo_ratio_w;
+	       number_parse(&s->photo_ratio_w, colon + 1, 1000) && s->photo_ratio_w;
 }
 
 static int
@@ -172,7 +172,7 @@ photo_line(struct schema_reader *r, char *rest, struct err *e)
 		else if (!strcmp(word, "required"))
 			s->photo_required = true;
 		else if (!strncmp(word, "max=", 4) &&
-			number_parse(&s->photo_max_bytes, word + 4, PHOTO_FILE_MAX))
+			 number_parse(&s->photo_max_bytes, word + 4, PHOTO_FILE_MAX))
 			continue;
 		else if (!strncmp(word, "ratio=", 6) && ratio_parse(s, word + 6))
 			continue;
@@ -200,7 +200,8 @@ field_rules(struct schema_reader *r, struct field_rule *f, char *rest, struct er
 			f->unique = true;
 		else
 			return line_error(r, e,
-				_("a field rule is one of text, date, certno, sex, digits, required, "
+				_("a field rule is one of text, date, certno, sex, digits, "
+				  "required, "
 				  "unique, mask=hide, mask=show, mask=name, mask=number."));
 	}
 	if (f->kind == FIELD_DATE && f->max_bytes < 8)
@@ -212,8 +213,8 @@ field_rules(struct schema_reader *r, struct field_rule *f, char *rest, struct er
 static bool
 name_plain(const char *name)
 {
-	return !strpbrk(name, "\",=[]:;") && strcmp(name, COLUMN_PHOTO) && strcmp(name, COLUMN_KIND) &&
-		strcmp(name, "photo") && strcmp(name, "number-kind");
+	return !strpbrk(name, "\",=[]:;") && strcmp(name, COLUMN_PHOTO) &&
+	       strcmp(name, COLUMN_KIND) && strcmp(name, "photo") && strcmp(name, "number-kind");
 }
 
 static int
