@@ -14,6 +14,15 @@
 #include <ctype.h>
 #include <string.h>
 
+/* Somebody took it out, so whatever should be done to it will not be. */
+static int
+card_missing(enum fault fault, struct err *e)
+{
+	err_set(e, ERR_FAULT, _("There is no card in the printer. Look whether it was taken out."));
+	e->fault = (int)fault;
+	return ERR_FAULT;
+}
+
 /* Moves the card, or takes one in. A printer that only asks for cleaning may have obeyed: its
  * sensors say. */
 static int
@@ -174,12 +183,8 @@ print_ready(struct printer *p, struct err *e)
 	int rc = place_observe(p, e);
 	if (rc)
 		return rc;
-	if (p->place == PLACE_NONE) {
-		err_set(e, ERR_FAULT,
-			_("There is no card in the printer. Look whether it was taken out."));
-		e->fault = FAULT_JAM_PRINT;
-		return ERR_FAULT;
-	}
+	if (p->place == PLACE_NONE)
+		return card_missing(FAULT_JAM_PRINT, e);
 	if (p->marked)
 		return fault_set(e, FAULT_CARD_MARKED, NULL);
 	rc = question_ask(p, ASK_RIBBON_MARK, &reply, &known, e);
@@ -238,10 +243,15 @@ evolis_eject(struct printer *p, enum card_exit where, struct err *e)
 
 	if (!e)
 		e = &own;
-	if (where == EXIT_HOPPER &&
-		p->marked) /* it would be finished with what is loaded and pass for good */
+	int rc = place_observe(p, e);
+	if (rc)
+		return act_failed(rc == ERR_DEVICE ? ERR_DOUBT : rc, false, e);
+	if (p->place == PLACE_NONE)
+		return card_missing(where == EXIT_REJECT ? FAULT_JAM_REJECT : FAULT_JAM_EJECT, e);
+	/* It would be finished with what the printer still holds, and pass for a good one. */
+	if (where == EXIT_HOPPER && p->marked)
 		return fault_set(e, FAULT_CARD_MARKED, NULL);
-	int rc = command_run(p, where == EXIT_REJECT ? DOING_REJECT : DOING_EJECT,
+	rc = command_run(p, where == EXIT_REJECT ? DOING_REJECT : DOING_EJECT,
 		p->m->dialect->eject[where], p->m->move_ms, &sent, e);
 	if (rc) {
 		p->place = PLACE_UNKNOWN;

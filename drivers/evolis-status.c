@@ -128,7 +128,7 @@ place_confirm(struct printer *p, enum card_place expected, struct err *e)
 		p->marked = false;
 	rc = place_observe(p, e);
 	if (rc)
-		return act_failed(rc == ERR_FAULT ? ERR_DEVICE : rc, true, e);
+		return act_failed(ERR_DEVICE, true, e);
 	if (p->place == expected || p->place == PLACE_UNKNOWN)
 		return 0;
 	fault_set(e, FAULT_GARBLED_REPLY, card_place_name(p->place));
@@ -167,12 +167,14 @@ ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
 	return 0;
 }
 
+enum feeder { FEEDER_UNKNOWN, FEEDER_EMPTY, FEEDER_FILLED };
+
 /*
  * The port status byte says that something is wrong, the last reply says what. The byte's media bit
  * alone means feeder or ribbon: the feeder's own sensor has been asked already.
  */
 static int
-port_observe(struct printer *p, bool feeder_told, struct printer_status *out, struct err *e)
+port_observe(struct printer *p, enum feeder feeder, struct printer_status *out, struct err *e)
 {
 	const struct transport_ops *ops = p->link.transport->ops;
 	struct wire_reply reply;
@@ -188,7 +190,9 @@ port_observe(struct printer *p, bool feeder_told, struct printer_status *out, st
 	if (out->fault)
 		return 0;
 	if ((port & PORT_READY) == PORT_READY) {
-		if ((port & PORT_MEDIA) && !feeder_told && p->place == PLACE_NONE)
+		if ((port & PORT_MEDIA) && feeder == FEEDER_FILLED)
+			out->fault = FAULT_RIBBON_END;
+		else if ((port & PORT_MEDIA) && feeder == FEEDER_UNKNOWN && p->place == PLACE_NONE)
 			out->fault = FAULT_HOPPER_EMPTY;
 		return 0;
 	}
@@ -205,7 +209,7 @@ port_observe(struct printer *p, bool feeder_told, struct printer_status *out, st
 
 /* An empty feeder stops nothing while a card is inside. */
 static int
-sensors_observe(struct printer *p, bool *feeder_told, struct printer_status *out, struct err *e)
+sensors_observe(struct printer *p, enum feeder *feeder, struct printer_status *out, struct err *e)
 {
 	unsigned mv = 0;
 	bool known;
@@ -214,9 +218,11 @@ sensors_observe(struct printer *p, bool *feeder_told, struct printer_status *out
 	if (rc == 0 && known && mv < p->m->cover_open_below_mv)
 		out->fault = FAULT_COVER_OPEN;
 	if (rc == 0)
-		rc = ask_volts(p, ASK_FEEDER, &mv, feeder_told, e);
-	if (rc == 0 && *feeder_told && !out->fault && p->place == PLACE_NONE &&
-		mv < p->m->feeder_empty_below_mv)
+		rc = ask_volts(p, ASK_FEEDER, &mv, &known, e);
+	*feeder = FEEDER_UNKNOWN;
+	if (rc == 0 && known)
+		*feeder = mv < p->m->feeder_empty_below_mv ? FEEDER_EMPTY : FEEDER_FILLED;
+	if (*feeder == FEEDER_EMPTY && !out->fault && p->place == PLACE_NONE)
 		out->fault = FAULT_HOPPER_EMPTY;
 	return rc;
 }
@@ -226,7 +232,7 @@ evolis_status(struct printer *p, struct printer_status *out, struct err *e)
 {
 	struct err own;
 	int64_t left = -1;
-	bool feeder_told = false;
+	enum feeder feeder = FEEDER_UNKNOWN;
 
 	if (!e)
 		e = &own;
@@ -239,16 +245,19 @@ evolis_status(struct printer *p, struct printer_status *out, struct err *e)
 		p->job.ribbon ? p->job.ribbon->name : "");
 	int rc = place_observe(p, e);
 	if (rc == 0)
-		rc = sensors_observe(p, &feeder_told, out, e);
+		rc = sensors_observe(p, &feeder, out, e);
 	if (rc == 0)
 		rc = ribbon_observe(p, out, e);
 	if (rc == 0)
-		rc = port_observe(p, feeder_told, out, e);
+		rc = port_observe(p, feeder, out, e);
 	if (rc == 0)
 		rc = ask_number(p, ASK_CARDS, &out->cards, NULL, e);
 	if (rc == 0)
 		rc = ask_number(p, ASK_CLEANING, &left, NULL, e);
 	out->cleaning_left = left <= INT32_MAX ? (int)left : -1;
+	p->wants_cleaning = p->wants_cleaning && left <= 0;
+	if (p->wants_cleaning && left == 0 && !out->fault)
+		out->fault = FAULT_CLEANING_DUE;
 	out->place = p->place;
 	return rc;
 }

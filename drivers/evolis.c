@@ -176,6 +176,7 @@ reply_judge(struct printer *p, const struct wire_reply *r, struct err *e)
 	if (text->class == WIRE_UNKNOWN)
 		return reply_garbled(p, r, e);
 	fault_set(e, text_fault(p, text), r->text);
+	p->wants_cleaning |= text->fault == FAULT_CLEANING_DUE;
 	e->code = ERR_FAULT;
 	return ERR_FAULT;
 }
