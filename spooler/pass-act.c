@@ -1,0 +1,242 @@
+/*
+ * pass-act.c - the acts of a pass and what is looked at before each.
+ *
+ * Owns the table of steps. A prepare function moves nothing: it observes, loads, and fills in what
+ * the intent row has to prove later. A perform function makes exactly one act. On failure both
+ * return what the device said; pass.c decides nothing from it, pass-fault.c does.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "spooler/spooler.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int
+pass_status(struct pass *p, struct printer_status *st, struct err *e)
+{
+	memset(st, 0, sizeof(*st));
+	if (!p->printer)
+		return fault_set(e, FAULT_UNPLUGGED, NULL);
+	return p->driver->status(p->printer, st, e);
+}
+
+static bool
+face_used(const struct face *f)
+{
+	for (int i = 0; i < PANEL_COUNT; i++)
+		if (f->plane[i].fill != PLANE_ABSENT)
+			return true;
+	return false;
+}
+
+/* Tells the printer ribbon and sides, once and again after it was reopened. */
+int
+pass_begin(struct pass *p, const struct stream_card *card, struct err *e)
+{
+	bool duplex = card ? face_used(&card->face[SIDE_BACK]) : p->print.duplex;
+	int rc;
+
+	if (!p->printer)
+		return fault_set(e, FAULT_UNPLUGGED, NULL);
+	if (p->begun && p->print.duplex == duplex)
+		return 0;
+	p->print.duplex = duplex;
+	rc = p->driver->begin(p->printer, &p->print, e);
+	p->begun = rc == 0;
+	return rc;
+}
+
+/* Everything that a card with a chip needs is there before a card is touched. */
+static int
+chip_ready(struct pass *p, struct err *e)
+{
+	if (!p->keys.card_keys) {
+		fault_set(e, FAULT_KEYS, NULL);
+		return p->keys_error ? err_prefix(e, "%s", p->keys_error->text) : e->code;
+	}
+	if (!p->station && p->reopen_station(p, e) != 0)
+		return e->fault ? e->code : fault_set(e, FAULT_READER_ABSENT, NULL);
+	return 0;
+}
+
+static int
+feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
+{
+	struct pass *p = r->p;
+	struct printer_status st;
+	int rc;
+
+	if (r->card->has_chip && (rc = chip_ready(p, e)) != 0)
+		return rc;
+	rc = pass_status(p, &st, e);
+	if (rc != 0)
+		return rc;
+	if (st.fault != FAULT_NONE)
+		return fault_set(e, st.fault, st.raw);
+	if (st.place == PLACE_UNKNOWN)
+		return fault_set(e, FAULT_GARBLED_REPLY, st.raw);
+	if (st.place != PLACE_NONE) {
+		rc = pass_foreign(p, &st, e);
+		if (rc != 0)
+			return rc;
+	}
+	rc = pass_begin(p, r->card, e);
+	if (rc != 0)
+		return rc;
+	facts->printer_serial = p->job.printer_serial;
+	return 0;
+}
+
+static int
+feed_perform(struct pass_run *r, struct err *e)
+{
+	enum card_place to = r->card->has_chip ? PLACE_CONTACTLESS : PLACE_PRINT;
+
+	return r->p->driver->feed(r->p->printer, to, e);
+}
+
+/* One chip, of a UID that no live card has, or the very chip of this row. */
+static int
+encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
+{
+	static const struct chip_id none;
+	struct pass *p = r->p;
+	struct card_row other = {0};
+	char uid[UID_HEX_MAX];
+	int rc;
+
+	rc = chip_ready(p, e);
+	if (rc != 0)
+		return rc;
+	r->chip = none;
+	rc = chip_select(p->station, config_chip_wait_ms(p->config), &r->chip, e);
+	if (rc != 0)
+		return rc;
+	hex_build(uid, r->chip.uid, r->chip.uid_len);
+	if (r->row.uid[0] && strcmp(uid, r->row.uid) != 0)
+		return err_set(e, ERR_DOUBT, "%s", _("Another card lies at the station."));
+	rc = ledger_uid_find(p->ledger, uid, &other, e);
+	if (rc != 0) {
+		r->storage = true;
+		return rc;
+	}
+	if (other.id != 0 && other.id != r->row.id)
+		return fault_set(e, FAULT_UID_ISSUED, NULL);
+	snprintf(r->row.uid, sizeof(r->row.uid), "%s", uid);
+	hex_build(r->row.chip_hash, r->card->chip_hash, HASH_LEN);
+	hex_build(r->row.front_hash, r->card->face_hash[SIDE_FRONT], HASH_LEN);
+	hex_build(r->row.back_hash, r->card->face_hash[SIDE_BACK], HASH_LEN);
+	facts->uid = r->row.uid;
+	facts->chip_hash = r->row.chip_hash;
+	facts->front_hash = r->row.front_hash;
+	facts->back_hash = r->row.back_hash;
+	facts->printer_serial = p->job.printer_serial;
+	return 0;
+}
+
+static int
+encode_perform(struct pass_run *r, struct err *e)
+{
+	struct chip_report report = {0};
+	bool resume = r->resume;
+
+	/* Whatever comes of this, the chip may now carry a part of the image. */
+	r->resume = true;
+	return chip_encode(
+		r->p->station, &r->chip, &r->card->chip, &r->p->keys, resume, &report, e);
+}
+
+/* The chip that was encoded is still the one in the machine. */
+static int
+print_same_chip(struct pass_run *r, struct err *e)
+{
+	struct chip_id id = {0};
+	char uid[UID_HEX_MAX];
+	int rc = chip_ready(r->p, e);
+
+	if (rc == 0)
+		rc = chip_select(r->p->station, config_chip_wait_ms(r->p->config), &id, e);
+	if (rc != 0)
+		return e->fault == FAULT_NO_CHIP ? fault_set(e, FAULT_CHIP_REMOVED, NULL) : rc;
+	hex_build(uid, id.uid, id.uid_len);
+	if (strcmp(uid, r->row.uid) != 0)
+		return err_set(e, ERR_DOUBT, "%s", _("Another card lies at the station."));
+	return 0;
+}
+
+/* Faults that do not keep the card which is inside already from being printed. */
+static bool
+print_unhindered(int fault)
+{
+	return fault == FAULT_NONE || fault == FAULT_HOPPER_EMPTY || fault == FAULT_REJECT_FULL;
+}
+
+static int
+print_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
+{
+	struct pass *p = r->p;
+	struct printer_status st;
+	int rc = pass_begin(p, r->card, e);
+
+	if (rc == 0)
+		rc = p->driver->load(p->printer, r->card->face, e);
+	if (rc == 0 && r->card->has_chip)
+		rc = print_same_chip(r, e);
+	if (rc == 0)
+		rc = pass_status(p, &st, e);
+	if (rc != 0)
+		return rc;
+	if (!print_unhindered(st.fault))
+		return fault_set(e, st.fault, st.raw);
+	if (st.place == PLACE_NONE)
+		return err_set(e, ERR_DOUBT, "%s", _("The card is not in the printer any more."));
+	if (!r->card->has_chip) {
+		hex_build(r->row.front_hash, r->card->face_hash[SIDE_FRONT], HASH_LEN);
+		hex_build(r->row.back_hash, r->card->face_hash[SIDE_BACK], HASH_LEN);
+		facts->front_hash = r->row.front_hash;
+		facts->back_hash = r->row.back_hash;
+	}
+	facts->printer_serial = p->job.printer_serial;
+	facts->set_counter = true;
+	facts->counter_before = st.cards;
+	return 0;
+}
+
+static int
+print_perform(struct pass_run *r, struct err *e)
+{
+	return r->p->driver->print(r->p->printer, e);
+}
+
+static int
+reject_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
+{
+	facts->note = r->cancel ? "cancelled" : NULL;
+	if (!r->p->printer)
+		return fault_set(e, FAULT_UNPLUGGED, NULL);
+	return 0;
+}
+
+static int
+reject_perform(struct pass_run *r, struct err *e)
+{
+	return r->p->driver->eject(r->p->printer, EXIT_REJECT, e);
+}
+
+/* The first row that fits is taken; the order of the acts of a card is the order of the rows. */
+const struct pass_step pass_steps[] = {
+	{CARD_QUEUED, STEP_ANY, ACT_FEED, CARD_FEEDING, CARD_AT_STATION, feed_prepare,
+		feed_perform},
+	{CARD_AT_STATION, STEP_CHIP, ACT_ENCODE, CARD_ENCODING, CARD_ENCODED, encode_prepare,
+		encode_perform},
+	{CARD_AT_STATION, STEP_PLAIN, ACT_PRINT, CARD_PRINTING, CARD_DONE, print_prepare,
+		print_perform},
+	{CARD_ENCODING, STEP_CHIP, ACT_ENCODE, CARD_ENCODING, CARD_ENCODED, encode_prepare,
+		encode_perform},
+	{CARD_ENCODED, STEP_CHIP, ACT_PRINT, CARD_PRINTING, CARD_DONE, print_prepare,
+		print_perform},
+	{CARD_STATE_COUNT, STEP_ANY, ACT_REJECT, CARD_REJECTING, CARD_REJECTED, reject_prepare,
+		reject_perform},
+};
+const size_t n_pass_steps = ARRAY_LEN(pass_steps);
