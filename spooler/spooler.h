@@ -183,6 +183,14 @@ int ledger_event(struct ledger *l, const char *kind, const char *job_uuid, json_
  * everything holds, ERR_INPUT when anything does not. */
 int ledger_verify(struct ledger *l, void (*problem)(void *ctx, const char *line), void *ctx,
 	uint64_t *n_events, struct err *e);
+/* Number and hash of the last event: whoever keeps them elsewhere can prove later that nothing before was
+ * rewritten. hash is hex, with its end. */
+int ledger_head(struct ledger *l, int64_t *n_events, char hash[2 * HASH_LEN + 1], struct err *e);
+/* Does event number n still have this hash? ERR_INPUT if not. */
+int ledger_head_check(struct ledger *l, int64_t n, const char *hash, struct err *e);
+typedef int event_visitor(void *ctx, const json_t *event);
+/* card 0: all events. Oldest first; a visitor's non-zero return ends the walk. */
+int ledger_events(struct ledger *l, int64_t card, event_visitor *visit, void *ctx, struct err *e);
 int ledger_export(struct ledger *l, FILE *out, struct err *e); /* JSON lines, oldest first */
 int ledger_copy(struct ledger *l, const char *path, struct err *e); /* a closed, self-contained copy */
 
@@ -468,6 +476,15 @@ int uri_match(const char *uri, const struct usb_printer *list, size_t n,
 	const struct usb_printer **out, struct err *e);
 
 /* ---- the command line (cardspool.c, cmd-*.c) --------------------------------------------------------------------------- */
+
+/* Aligned tables for people (textable.c): so many headings, then so many texts a row, all const char *. */
+struct textable;
+struct textable *textable_create(size_t n_columns, ...);
+void textable_add(struct textable *t, ...);
+size_t textable_rows(const struct textable *t); /* without the heading */
+void textable_print(const struct textable *t, FILE *out);
+void textable_destroy(struct textable *t);
+void time_show(char *out, size_t max, int64_t ms); /* local time with zone; "-" for 0 */
 
 struct command {
 	const char *noun, *verb; /* verb NULL: the noun alone ("pack") */
