@@ -295,7 +295,7 @@ int chip_encode(struct station *s, const struct chip_id *id, const struct chip_i
 /* Reads back with key A and compares with the image and MAC: is this chip the finished card? */
 int chip_verify(struct station *s, const struct chip_id *id, const struct chip_image *image,
 	const struct key_source *keys, bool *same, struct err *e);
-/* Reads the blocks whose bit is set with key A; other blocks of out stay 0. FAULT_CHIP_USED: a key is refused
+/* In mifare-session.c. Reads the blocks whose bit is set with key A; other blocks of out stay 0. FAULT_CHIP_USED: a key is refused
  * (a blank or a foreign chip). */
 int chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
 	uint64_t blocks, struct chip_image *out, struct err *e);

@@ -141,3 +141,17 @@ session_read(struct chip_session *c, unsigned block, enum key_kind kind, enum ch
 		}
 	}
 }
+
+int
+chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
+	uint64_t blocks, struct chip_image *out, struct err *e)
+{
+	struct chip_session c = {.station = s, .id = id, .keys = keys};
+
+	*out = (struct chip_image){0};
+	int rc = session_select(&c, false, e);
+	for (unsigned b = 0; rc == 0 && b < CHIP_BLOCKS; b++)
+		if (blocks >> b & 1u)
+			rc = session_read(&c, b, KEY_A, CHIP_KEYS_CARD, out->block[b], e);
+	return rc;
+}

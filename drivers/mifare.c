@@ -445,20 +445,6 @@ out:
 }
 
 int
-chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
-	uint64_t blocks, struct chip_image *out, struct err *e)
-{
-	struct chip_session c = {.station = s, .id = id, .keys = keys};
-
-	*out = (struct chip_image){0};
-	int rc = session_select(&c, false, e);
-	for (unsigned b = 0; rc == 0 && b < CHIP_BLOCKS; b++)
-		if (block_in(blocks, b))
-			rc = session_read(&c, b, KEY_A, CHIP_KEYS_CARD, out->block[b], e);
-	return rc;
-}
-
-int
 chip_blank(struct station *s, const struct chip_id *id, bool *blank, struct err *e)
 {
 	struct chip_session c = {.station = s, .id = id};
