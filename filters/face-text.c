@@ -19,6 +19,17 @@ static const double em_ascent = 0.88, line_pitch = 1.22;
 /* How much smaller the next attempt is. */
 static const double shrink_step = 0.97;
 
+/* With fallback off the box's own font draws everything it has; on, any font may help out. */
+static void
+layout_fallback(PangoLayout *layout, bool on)
+{
+	PangoAttrList *attributes = pango_attr_list_new();
+
+	pango_attr_list_insert(attributes, pango_attr_fallback_new(on));
+	pango_layout_set_attributes(layout, attributes);
+	pango_attr_list_unref(attributes);
+}
+
 static PangoLayout *
 layout_create(PangoContext *context, const struct box *b)
 {
@@ -30,6 +41,7 @@ layout_create(PangoContext *context, const struct box *b)
 	pango_layout_set_single_paragraph_mode(layout, TRUE);
 	pango_layout_set_auto_dir(layout, FALSE);
 	pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
+	layout_fallback(layout, false);
 	return layout;
 }
 
@@ -225,23 +237,12 @@ unknown_find(PangoLayout *layout)
 	return found;
 }
 
-int
-text_draw(struct text_engine *te, const struct template *t, size_t box, const char *value,
-	const char *where, struct err *e)
+static int
+text_fit(const struct text_engine *te, PangoLayout *layout, const struct box *b, const char *where,
+	struct err *e)
 {
-	const struct box *b = &t->boxes[box];
-	PangoLayout *layout = te->layouts[box];
-	char text[1024];
-
-	te->pitch = (size_t)cairo_format_stride_for_width(CAIRO_FORMAT_A8, (int)b->h);
-	memset(te->ink, 0, te->pitch * b->w);
-	if (!value[0])
-		return 0;
-	if (strlen(value) >= sizeof text || !g_utf8_validate(value, -1, NULL))
-		return err_set(e, ERR_INPUT, _("%s: field %s: is not valid text."), where, b->field_name);
-	value_format(text, sizeof text, b->format, value);
-	pango_layout_set_text(layout, text, -1);
 	double size = size_find(layout, b, false);
+
 	if (size <= 0 && b->fit == FIT_WRAP)
 		size = size_find(layout, b, true);
 	if (pango_layout_get_unknown_glyphs_count(layout)) {
@@ -258,4 +259,29 @@ text_draw(struct text_engine *te, const struct template *t, size_t box, const ch
 			where, b->field_name, side_names[b->side]);
 	lines_draw(te, layout, b, size);
 	return 0;
+}
+
+int
+text_draw(struct text_engine *te, const struct template *t, size_t box, const char *value,
+	const char *where, struct err *e)
+{
+	const struct box *b = &t->boxes[box];
+	PangoLayout *layout = te->layouts[box];
+	char text[1024];
+
+	te->pitch = (size_t)cairo_format_stride_for_width(CAIRO_FORMAT_A8, (int)b->h);
+	memset(te->ink, 0, te->pitch * b->w);
+	if (!value[0])
+		return 0;
+	if (strlen(value) >= sizeof text || !g_utf8_validate(value, -1, NULL))
+		return err_set(e, ERR_INPUT, _("%s: field %s: is not valid text."), where, b->field_name);
+	value_format(text, sizeof text, b->format, value);
+	pango_layout_set_text(layout, text, -1);
+	bool rare = pango_layout_get_unknown_glyphs_count(layout) > 0;
+	if (rare)
+		layout_fallback(layout, true);
+	int rc = text_fit(te, layout, b, where, e);
+	if (rare)
+		layout_fallback(layout, false);
+	return rc;
 }

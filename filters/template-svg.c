@@ -61,7 +61,8 @@ attribute_safe(const xmlNode *node, const xmlAttr *a)
 	if (!strcmp((const char *)a->name, "href"))
 		safe = text[0] == '#' || !strncmp(text, "data:image/png;base64,", 22) ||
 			!strncmp(text, "data:image/jpeg;base64,", 23);
-	else if (!strncasecmp((const char *)a->name, "on", 2) || !strcmp((const char *)a->name, "base"))
+	else if ((!a->ns && !strncasecmp((const char *)a->name, "on", 2)) ||
+		!strcmp((const char *)a->name, "base"))
 		safe = false;
 	xmlFree(value);
 	return safe;
@@ -420,9 +421,15 @@ svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct
 	xmlNode *root = xmlDocGetRootElement(s->doc);
 	unsigned named = 0;
 	int rc = placeholders_name(s, root, &named, e);
+	char text[16];
 
 	if (rc || !named)
 		return rc;
+	/* librsvg tells places in the drawing's own size, which may be in millimetres. */
+	snprintf(text, sizeof text, "%u", width);
+	xmlSetProp(root, (const xmlChar *)"width", (const xmlChar *)text);
+	snprintf(text, sizeof text, "%u", height);
+	xmlSetProp(root, (const xmlChar *)"height", (const xmlChar *)text);
 	RsvgHandle *handle = handle_open(s, s->doc, e);
 	if (!handle)
 		return ERR_INPUT;
