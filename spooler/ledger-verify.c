@@ -75,8 +75,7 @@ enum {
 	EV_N
 };
 #define EVENT_SELECT                                                                               \
-	"SELECT seq, at, up, kind, job, card, actor, data, data_hash, prev, hash FROM event "      \
-	"ORDER BY seq"
+	"SELECT seq, at, up, kind, job, card, actor, data, data_hash, prev, hash FROM event "
 
 static struct event_head
 event_head_read(sqlite3_stmt *s)
@@ -175,7 +174,7 @@ event_replay(struct verify *v, sqlite3_stmt *s, const struct event_head *h)
 static int
 verify_chain(struct verify *v, struct err *e)
 {
-	static const char sql[] = EVENT_SELECT;
+	static const char sql[] = EVENT_SELECT "ORDER BY seq";
 	sqlite3_stmt *s = ledger_statement(v->l, sql, e);
 	int rc;
 
@@ -421,30 +420,72 @@ event_json(sqlite3_stmt *s)
 }
 
 int
+ledger_events(struct ledger *l, int64_t card, event_visitor *visit, void *ctx, struct err *e)
+{
+	static const char *const sql[2] = {EVENT_SELECT "ORDER BY seq",
+		EVENT_SELECT "WHERE card = ? AND card <> 0 ORDER BY seq"};
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(l->db, sql[card != 0], -1, &s, NULL);
+	int stop = 0;
+
+	if (rc != SQLITE_OK)
+		return ledger_error(l, rc, e);
+	if (card != 0)
+		sqlite3_bind_int64(s, 1, card);
+	while (!stop && (rc = ledger_step(l, s, e)) == 1) {
+		json_t *j = event_json(s);
+
+		if (!j)
+			rc = err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+		stop = j ? visit(ctx, j) : 1;
+		json_decref(j);
+	}
+	sqlite3_finalize(s);
+	return rc < 0 ? rc : 0;
+}
+
+static int
+event_write(void *ctx, const json_t *event)
+{
+	FILE *out = ctx;
+
+	return json_dumpf(event, out, JSON_COMPACT | JSON_SORT_KEYS) != 0 ||
+	       fputc('\n', out) == EOF;
+}
+
+int
 ledger_export(struct ledger *l, FILE *out, struct err *e)
 {
-	static const char sql[] = EVENT_SELECT;
+	int rc = ledger_events(l, 0, event_write, out, e);
+
+	if (rc == 0 && (ferror(out) || fflush(out) != 0))
+		rc = err_set(
+			e, ERR_STORAGE, _("The export cannot be written: %s."), strerror(errno));
+	return rc;
+}
+
+int
+ledger_head_check(struct ledger *l, int64_t n, const char *hash, struct err *e)
+{
+	static const char sql[] = "SELECT hash FROM event WHERE seq = ?";
 	sqlite3_stmt *s = ledger_statement(l, sql, e);
 	int rc;
 
 	if (!s)
 		return ERR_INTERNAL;
-	while ((rc = ledger_step(l, s, e)) == 1) {
-		json_t *j = event_json(s);
-		int bad = !j || json_dumpf(j, out, JSON_COMPACT | JSON_SORT_KEYS) != 0 ||
-			  fputc('\n', out) == EOF;
-
-		json_decref(j);
-		if (bad)
-			break;
-	}
-	sqlite3_reset(s);
+	ledger_bind(s, "i", n);
+	rc = ledger_step(l, s, e);
 	if (rc < 0)
 		return rc;
-	if (rc == 1 || fflush(out) != 0)
-		return err_set(
-			e, ERR_STORAGE, _("The export cannot be written: %s."), strerror(errno));
-	return 0;
+	bool same = rc == 1 && strcmp(column_text(s, 0), hash) == 0;
+	sqlite3_reset(s);
+	if (same)
+		return 0;
+	return err_set(e, ERR_INPUT,
+		_("Event %" PRId64
+		  " of the ledger %s is not the one that was noted: the ledger was "
+		  "rewritten or is another one."),
+		n, l->path);
 }
 
 static int

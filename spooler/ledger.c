@@ -384,6 +384,14 @@ event_clock_check(struct ledger *l, int64_t now, struct err *e)
 }
 
 int
+ledger_head(struct ledger *l, int64_t *n_events, char hash[2 * HASH_LEN + 1], struct err *e)
+{
+	int64_t at;
+
+	return chain_head(l, n_events, hash, &at, e);
+}
+
+int
 ledger_append(struct ledger *l, const char *kind, const char *job_uuid, int64_t card,
 	const char *actor, json_t *data, struct err *e)
 {

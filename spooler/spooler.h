@@ -486,6 +486,45 @@ void textable_print(const struct textable *t, FILE *out);
 void textable_destroy(struct textable *t);
 void time_show(char *out, size_t max, int64_t ms); /* local time with zone; "-" for 0 */
 
+/* One call of a command over the ledger (request.c): what its words say, and the ledger they mean. */
+struct request {
+	const char *job, *uid, *reason, *out, *known, *ledger_path;
+	int state;               /* -1: any */
+	enum card_state verdict; /* CARD_STATE_COUNT: none given */
+	bool json;
+	char **names; /* the words that are no options */
+	int n_names;
+	struct config *config;
+	struct ledger *ledger;
+	struct job_row job_row; /* of --job, id 0: none */
+};
+/* Parses and opens. run finds the command's own help; allowed: letters of its options (J job, s state, u uid,
+ * r reason, k known, o output, v verdict) beside --json and --ledger. Call request_end in any case. */
+int request_start(struct request *q, int (*run)(int argc, char **argv, struct err *e), int argc,
+	char **argv, const char *allowed, int n_names, enum ledger_mode mode, struct err *e);
+int request_job(struct request *q, const char *name, struct err *e); /* fills job_row */
+int request_end(struct request *q, int rc);                          /* closes; returns rc */
+
+/* A walk that prints rows, either as lines of one JSON document or as a table. */
+struct json_list {
+	bool started;
+};
+struct listing {
+	struct request *q;
+	struct textable *table;
+	struct json_list json;
+	struct err *e;
+	int rc;
+};
+int json_list_row(struct json_list *list, json_t *row); /* takes row */
+void json_list_end(const struct json_list *list, const char *rest);
+json_t *tally_json(const struct tally *t);
+const char *text_or_dash(const char *text);
+const char *cause_words(const char *code); /* the fault's own words */
+void card_label(char *out, size_t max, unsigned card, unsigned copy);
+struct textable *cards_table(void);
+int visit_card_list(void *ctx, const struct card_row *card); /* ctx: struct listing */
+
 struct command {
 	const char *noun, *verb; /* verb NULL: the noun alone ("pack") */
 	const char *usage;       /* what follows */
@@ -496,7 +535,9 @@ struct command {
 extern const struct command commands_batch[];    /* pack */
 extern const struct command commands_template[]; /* preview, template build */
 extern const struct command commands_printer[];  /* printer list */
-extern const struct command commands_ledger[];   /* job, card, failure, ledger */
+extern const struct command commands_ledger[];   /* job, failure, ledger */
+extern const struct command commands_card[];     /* card */
+extern const struct command commands_key[];      /* key create */
 extern const struct command commands_chip[];     /* chip read */
 
 #endif
