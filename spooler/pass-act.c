@@ -55,9 +55,13 @@ chip_ready(struct pass *p, struct err *e)
 		fault_set(e, FAULT_KEYS, NULL);
 		return p->keys_error ? err_prefix(e, "%s", p->keys_error->text) : e->code;
 	}
-	if (!p->station && p->reopen_station(p, e) != 0)
-		return e->fault ? e->code : fault_set(e, FAULT_READER_ABSENT, NULL);
-	return 0;
+	if (p->station || p->reopen_station(p, e) == 0)
+		return 0;
+	if (e->fault == FAULT_NONE && e->code != ERR_MISSING && e->code != ERR_USAGE) {
+		e->fault = FAULT_READER_ABSENT; /* its own words are better than the table's */
+		e->code = ERR_FAULT;
+	}
+	return e->code;
 }
 
 static int

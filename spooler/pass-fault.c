@@ -387,13 +387,15 @@ pass_fault(struct pass_run *r, enum pass_end *end, struct err *e)
 	int rc;
 
 	*end = PASS_STOP;
-	if (r->storage || cause.code == ERR_STORAGE || cause.code == ERR_INTERNAL) {
+	if (r->storage || cause.code == ERR_STORAGE || cause.code == ERR_INTERNAL ||
+		(cause.code == ERR_SYSTEM && !r->acting)) {
 		*end = fault_stop(r, e);
 		return -1;
 	}
 	if (cause.code == ERR_CANCELLED)
 		return fault_cancelled(r, end);
-	if (cause.code == ERR_INPUT && !r->acting)
+	if (!r->acting &&
+		(cause.code == ERR_INPUT || cause.code == ERR_USAGE || cause.code == ERR_MISSING))
 		return fault_data(r, end, e);
 	rc = pass_fault_record(r, r->step->act, &cause, e);
 	if (rc != 0) {

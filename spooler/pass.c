@@ -205,9 +205,10 @@ run_doubt(struct pass_run *r, struct err *e)
 
 	pass_label(&r->row, label, sizeof(label));
 	err_set(e, ERR_DOUBT,
-		_("%s: it is not known whether this card became good. Look for it in the printer, "
-		  "the hopper and the "
-		  "reject box, look at the card; then run: cardspool card resolve %" PRId64),
+		_("%s: it is not known whether this card became good. Look in the printer, the "
+		  "hopper and the "
+		  "reject box, look at the card; then run: cardspool card resolve %" PRId64
+		  " --good, --rejected, --spoiled or --blank, with --reason, and release the job."),
 		label, r->row.id);
 	return PASS_HOLD;
 }

@@ -118,7 +118,7 @@ worker_reopen_station(struct pass *p, struct err *e)
 		station_close(p->station);
 	p->station = NULL;
 	if (p->job.station[0] == '\0')
-		return err_set(e, ERR_DEVICE,
+		return err_set(e, ERR_MISSING,
 			_("No chip reader is set for the printer with serial number %s. Name it in "
 			  "cardspool.conf, section [station]."),
 			p->job.printer_serial);
@@ -160,7 +160,8 @@ printer_open_wait(struct work *w, struct err *e)
 	int rc;
 
 	while ((rc = worker_reopen_printer(&w->pass, e)) != 0) {
-		if (e->code == ERR_USAGE || (e->code == ERR_DEVICE && e->fault == FAULT_NONE) ||
+		if (e->code == ERR_USAGE || e->code == ERR_DENIED || e->code == ERR_SYSTEM ||
+			(e->code == ERR_DEVICE && e->fault == FAULT_NONE) ||
 			fault_row(e->fault)->action == FAULT_HALT)
 			break;
 		if (!told) {

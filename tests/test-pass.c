@@ -1070,6 +1070,50 @@ every_sight_has_an_answer(void **state)
 	}
 }
 
+/* doc/PASS.md shows every row of the tables that the code walks. */
+static void
+the_page_shows_every_row(void **state)
+{
+	const char *srcdir = getenv("srcdir");
+	char path[4096], row[256];
+	struct buf page;
+	struct err e;
+
+	(void)state;
+	if (!srcdir)
+		skip();
+	snprintf(path, sizeof(path), "%s/doc/PASS.md", srcdir);
+	buf_init(&page, 1 << 20);
+	assert_int_equal(file_read(&page, path, 1 << 20, &e), 0);
+	assert_int_equal(buf_append(&page, "", 1, &e), 0);
+	for (size_t i = 0; i < n_settle_rows; i++) {
+		const struct settle_row *r = &settle_rows[i];
+		const char *at = (const char *)page.data;
+		bool shown = false;
+
+		snprintf(row, sizeof(row), "| %s |", card_states[r->state].name);
+		while (!shown && (at = strstr(at, row)) != NULL) {
+			const char *end = strchr(at, '\n');
+			const char *why = strstr(at, r->why),
+				   *to = strstr(at, card_states[r->to].name);
+
+			shown = end && why && why < end && to && to < end;
+			at++;
+		}
+		if (!shown)
+			fail_msg("doc/PASS.md lacks: %s: %s", row, r->why);
+	}
+	for (size_t i = 0; i < n_pass_steps; i++) {
+		const struct pass_step *p = &pass_steps[i];
+
+		snprintf(row, sizeof(row), "| %s | %s | %s |", act_names[p->act],
+			card_states[p->intent].name, card_states[p->outcome].name);
+		if (!strstr((const char *)page.data, row))
+			fail_msg("doc/PASS.md lacks: %s", row);
+	}
+	buf_done(&page);
+}
+
 int
 main(void)
 {
@@ -1092,6 +1136,7 @@ main(void)
 		cmocka_unit_test_setup(waiting_can_be_cancelled, ledger_fresh),
 		cmocka_unit_test(steps_are_legal_moves),
 		cmocka_unit_test(every_sight_has_an_answer),
+		cmocka_unit_test(the_page_shows_every_row),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 
