@@ -88,8 +88,7 @@ options_parse(struct setup *s, int argc, char **argv)
 		{"timing", no_argument, NULL, TIMING}, {"image", required_argument, NULL, IMAGE},
 		{"load", required_argument, NULL, LOAD}, {"used", required_argument, NULL, USED},
 		{"tear", required_argument, NULL, TEAR}, {"lose", required_argument, NULL, LOSE},
-		{"remove", required_argument, NULL, REMOVE},
-		{NULL, 0, NULL, 0}};
+		{"remove", required_argument, NULL, REMOVE}, {NULL, 0, NULL, 0}};
 	bool good = true;
 	for (int o; good && (o = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
 		if (s->n == 0 && (o == KIND || o == FILL || o >= LOAD))

@@ -36,7 +36,7 @@ extern const uint8_t hsu_ack[6], hsu_error[8];
 
 struct pn532_core {
 	struct field *field;
-	struct chip *target[2]; /* Tg 1 and 2 */
+	struct chip *target[2];        /* Tg 1 and 2 */
 	uint8_t register_page[2][256]; /* 63xx and FFxx */
 	bool registers_odd;            /* the reset values make libnfc write */
 	uint8_t passive_retries;       /* FF: a poll waits for a card for ever */
@@ -49,8 +49,8 @@ struct pn532_core {
 enum pn532_outcome { PN532_REPLY, PN532_ERROR_FRAME, PN532_PENDING };
 
 void pn532_core_reset(struct pn532_core *core);
-/* Carries out one command (code first, no TFI); reply begins with the response code. PENDING: nothing
- * to say until a card comes; call again with the same bytes. */
+/* Carries out one command (code first, no TFI); reply begins with the response code. PENDING:
+ * nothing to say until a card comes; call again with the same bytes. */
 enum pn532_outcome pn532_core_run(struct pn532_core *core, const uint8_t *cmd, size_t len,
 	uint8_t reply[HSU_BODY_MAX], size_t *reply_len);
 /* Time on the air and in the chip for a command, in microseconds, without the serial line. */
