@@ -29,9 +29,9 @@ static int
 card_move(struct printer *p, enum card_place place, struct err *e)
 {
 	const char *text = p->m->dialect->feed[place];
-	enum doing doing = p->place == PLACE_NONE ? DOING_FEED : DOING_MOVE;
+	bool inside = p->place != PLACE_NONE && p->place != PLACE_UNKNOWN;
 	bool sent;
-	int rc = command_run(p, doing, text, p->m->move_ms, &sent, e);
+	int rc = command_run(p, inside ? DOING_MOVE : DOING_FEED, text, p->m->move_ms, &sent, e);
 
 	if (rc == ERR_FAULT && e->fault == FAULT_CLEANING_DUE) {
 		struct err later = *e;

@@ -47,6 +47,7 @@ link_drain(struct link *l, unsigned quiet_ms, struct err *e)
 	struct err why = {0};
 	size_t len;
 
+	l->n_held = 0;
 	for (unsigned i = 0; i < drain_reads; i++) {
 		int rc = transport_read(l, bytes, sizeof bytes, &len, quiet_ms, &why);
 		if (rc && why.fault == FAULT_NO_REPLY)
@@ -69,15 +70,17 @@ static int
 link_reply(struct link *l, unsigned timeout_ms, struct wire_reply *reply, struct err *e)
 {
 	int64_t until = now_ms() + timeout_ms;
-	uint8_t bytes[512];
+	enum wire_end end = WIRE_MORE;
 	struct err why = {0};
-	size_t len;
+	size_t used;
 
 	wire_reply_init(reply);
-	for (;;) {
+	while (end == WIRE_MORE && strcmp(reply->text, "OK") != 0) {
 		int64_t left = until - now_ms();
 		unsigned wait_ms = reply->len ? l->m->reply_gap_ms : left > 1 ? (unsigned)left : 1;
-		int rc = transport_read(l, bytes, sizeof bytes, &len, wait_ms, &why);
+		int rc = 0;
+		if (l->n_held == 0)
+			rc = transport_read(l, l->held, sizeof l->held, &l->n_held, wait_ms, &why);
 		if (rc && (why.fault != FAULT_NO_REPLY || reply->len == 0)) {
 			if (e)
 				*e = why;
@@ -85,19 +88,18 @@ link_reply(struct link *l, unsigned timeout_ms, struct wire_reply *reply, struct
 		}
 		if (rc) {
 			wire_reply_trim(reply);
-			break;
+			return 0;
 		}
-		enum wire_end end = wire_reply_feed(reply, bytes, len);
-		if (end == WIRE_TOO_LONG) {
-			link_drain(l, drain_ms, NULL);
-			return fault_set(e, FAULT_GARBLED_REPLY, reply->text);
-		}
-		if (end == WIRE_WHOLE || strcmp(reply->text, "OK") == 0)
-			break;
-		if (left <= 0)
+		end = wire_reply_feed(reply, l->held, l->n_held, &used);
+		l->n_held -= used;
+		memmove(l->held, l->held + used, l->n_held);
+		if (end == WIRE_MORE && left <= 0)
 			return fault_set(e, FAULT_NO_REPLY, NULL);
 	}
-	return 0;
+	if (end != WIRE_TOO_LONG)
+		return 0;
+	link_drain(l, drain_ms, NULL);
+	return fault_set(e, FAULT_GARBLED_REPLY, reply->text);
 }
 
 static int

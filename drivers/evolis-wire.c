@@ -279,12 +279,12 @@ wire_reply_trim(struct wire_reply *r)
 }
 
 enum wire_end
-wire_reply_feed(struct wire_reply *r, const uint8_t *bytes, size_t len)
+wire_reply_feed(struct wire_reply *r, const uint8_t *bytes, size_t len, size_t *used)
 {
 	bool ended = len == 0 && r->len > 0;
 
-	for (size_t i = 0; i < len && !ended; i++) {
-		uint8_t b = bytes[i];
+	for (*used = 0; *used < len && !ended; ++*used) {
+		uint8_t b = bytes[*used];
 		if (b == 0 || b == '\r' || b == '\n') {
 			ended = r->len > 0;
 			continue;
@@ -293,8 +293,8 @@ wire_reply_feed(struct wire_reply *r, const uint8_t *bytes, size_t len)
 			return WIRE_TOO_LONG;
 		r->odd |= b < 0x20 || b > 0x7e;
 		r->text[r->len++] = (char)b;
+		r->text[r->len] = '\0';
 	}
-	r->text[r->len] = '\0';
 	if (!ended)
 		return WIRE_MORE;
 	wire_reply_trim(r);

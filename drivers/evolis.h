@@ -50,8 +50,8 @@ struct wire_reply {
 };
 void wire_reply_init(struct wire_reply *r);
 /* Takes one transfer's bytes. WIRE_WHOLE at 00, CR, LF (after at least one other byte) or a
- * zero-length transfer after text; what follows the end in the same transfer is dropped. */
-enum wire_end wire_reply_feed(struct wire_reply *r, const uint8_t *bytes, size_t len);
+ * zero-length transfer after text. *used: bytes taken; the rest belongs to the next reply. */
+enum wire_end wire_reply_feed(struct wire_reply *r, const uint8_t *bytes, size_t len, size_t *used);
 void wire_reply_trim(struct wire_reply *r);
 
 /* What a known text stands for. */
@@ -143,10 +143,12 @@ struct evolis_model {
 struct link {
 	struct transport *transport;
 	const struct evolis_model *m;
-	char serial[64]; /* the printer's own answer: finding it again shows that replies are in
-			    step */
-	bool owed;       /* an earlier command's reply may still come */
-	size_t torn;     /* bytes the printer still expects of a plane that broke off */
+	char serial[64];   /* the printer's own answer: finding it again shows that replies are in
+			      step */
+	uint8_t held[512]; /* received behind the last reply */
+	size_t n_held;
+	bool owed;   /* an earlier command's reply may still come */
+	size_t torn; /* bytes the printer still expects of a plane that broke off */
 };
 
 /*
