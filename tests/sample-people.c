@@ -102,7 +102,7 @@ static const struct named {
 	{"马骏", false, 23},
 	{"朱慧敏", true, 50},
 	{"胡一鸣", false, 44},
-	{"阿依努尔·示例别克", true, 28},
+	{"阿依努尔", true, 28},
 	{"郭守诚", false, 36},
 	{"司徒海燕", true, 42},
 };
