@@ -1,8 +1,8 @@
 /*
  * face-picture.c - photo, seal and coloured text, composed upright in RGB.
  *
- * Owns scaling, composing and the dithering for ribbons without dye. Guarantees: writes only inside the
- * picture it is given. On failure the picture keeps what it held.
+ * Owns scaling, composing and the dithering for ribbons without dye. Guarantees: writes only inside
+ * the picture it is given. On failure the picture keeps what it held.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -88,8 +88,8 @@ row_resample(uint8_t *out, const uint8_t *in, const struct resampler *r)
 }
 
 static void
-column_resample(uint8_t *out, const uint8_t *in, size_t pitch, unsigned row, const struct resampler *r,
-	int32_t *sum)
+column_resample(uint8_t *out, const uint8_t *in, size_t pitch, unsigned row,
+	const struct resampler *r, int32_t *sum)
 {
 	const int32_t *weight = r->weight + (size_t)row * r->taps;
 
@@ -105,7 +105,8 @@ column_resample(uint8_t *out, const uint8_t *in, size_t pitch, unsigned row, con
 		out[i] = (uint8_t)(sum[i] >> WEIGHT_BITS);
 }
 
-/* Scales the middle of the photo that has the box's shape into out, w x h words of the given pitch. */
+/* Scales the middle of the photo that has the box's shape into out, w x h words of the given pitch.
+ */
 static int
 photo_scale(uint32_t *out, size_t out_pitch, unsigned w, unsigned h, const struct photo *photo,
 	struct err *e)
@@ -129,7 +130,8 @@ photo_scale(uint32_t *out, size_t out_pitch, unsigned w, unsigned h, const struc
 		goto out;
 	}
 	for (unsigned y = 0; y < photo->height; y++)
-		row_resample(narrow + y * pitch, photo->pixels + 4 * (size_t)y * photo->width, across);
+		row_resample(
+			narrow + y * pitch, photo->pixels + 4 * (size_t)y * photo->width, across);
 	for (unsigned y = 0; y < h; y++)
 		column_resample((uint8_t *)(out + y * out_pitch), narrow, pitch, y, down, sum);
 out:
@@ -141,7 +143,8 @@ out:
 }
 
 int
-picture_photo(struct picture *p, const struct box *box, const uint8_t *bytes, size_t len, struct err *e)
+picture_photo(
+	struct picture *p, const struct box *box, const uint8_t *bytes, size_t len, struct err *e)
 {
 	struct photo photo = {0};
 	int rc = photo_decode(&photo, bytes, len, box->w, box->h, e);
@@ -188,8 +191,8 @@ picture_text(struct picture *p, const struct box *box, const uint8_t *ink, size_
 	for (unsigned x = 0; x < box->w; x++)
 		for (unsigned y = 0; y < box->h; y++) {
 			uint32_t a = ink[x * pitch + (box->h - 1 - y)];
-			uint32_t *pixel =
-				p->pixels + (size_t)(box->y - p->y + y) * p->w + (box->x - p->x + x);
+			uint32_t *pixel = p->pixels + (size_t)(box->y - p->y + y) * p->w +
+					  (box->x - p->x + x);
 			if (a)
 				*pixel = over(*pixel, over(0xffffff & box->colour, 0, a), 255 - a);
 		}
@@ -210,10 +213,12 @@ picture_dither(const struct picture *p, struct plane *k, struct err *e)
 		for (unsigned i = 0; i < p->w; i++) {
 			int step = y & 1 ? -1 : 1;
 			unsigned x = y & 1 ? p->w - 1 - i : i;
-			int light = (int)rgb_luminance(p->pixels[(size_t)y * p->w + x]) + now[x] / 16;
+			int light =
+				(int)rgb_luminance(p->pixels[(size_t)y * p->w + x]) + now[x] / 16;
 			int left = light < 128 ? light : light - 255;
 			if (light < 128)
-				k->data[(p->x + x) * k->stride + dot / 8] |= (uint8_t)(0x80 >> dot % 8);
+				k->data[(p->x + x) * k->stride + dot / 8] |=
+					(uint8_t)(0x80 >> dot % 8);
 			now[(int)x + step] += 7 * left;
 			next[(int)x - step] += 3 * left;
 			next[x] += 5 * left;

@@ -1,8 +1,9 @@
 /*
  * face-png.c - faces as a PNG picture, for people.
  *
- * Owns nothing but the picture's layout: the faces below each other with a gap. Guarantees: every pixel is
- * what face_to_rgb says. On failure out keeps what it held. Linked into the command line only.
+ * Owns nothing but the picture's layout: the faces below each other with a gap. Guarantees: every
+ * pixel is what face_to_rgb says. On failure out keeps what it held. Linked into the command line
+ * only.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -116,7 +117,8 @@ sheet_write(const struct sheet *s, unsigned dpi, struct png_sink *sink)
 }
 
 int
-face_png_build(struct buf *out, const struct face *const *faces, size_t n, unsigned dpi, struct err *e)
+face_png_build(
+	struct buf *out, const struct face *const *faces, size_t n, unsigned dpi, struct err *e)
 {
 	struct sheet sheet = {0};
 	struct png_sink sink = {out, e, 0};

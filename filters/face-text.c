@@ -1,9 +1,10 @@
 /*
  * face-text.c - one line or paragraph of text in its box.
  *
- * Owns fonts, fitting and the check that every character has a glyph. Guarantees: text stands upright,
- * wholly inside its box and with every character, or there is an error that names record and field. The
- * coverage is drawn directly in feed orientation, so that it meets the dots of the head exactly.
+ * Owns fonts, fitting and the check that every character has a glyph. Guarantees: text stands
+ * upright, wholly inside its box and with every character, or there is an error that names record
+ * and field. The coverage is drawn directly in feed orientation, so that it meets the dots of the
+ * head exactly.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -54,7 +55,8 @@ text_engine_init(struct text_engine *te, const struct template *t, struct err *e
 	*te = (struct text_engine){.n = t->n_boxes};
 	te->layouts = calloc(t->n_boxes ? t->n_boxes : 1, sizeof *te->layouts);
 	for (size_t i = 0; i < t->n_boxes; i++) {
-		size_t pitch = (size_t)cairo_format_stride_for_width(CAIRO_FORMAT_A8, (int)t->boxes[i].h);
+		size_t pitch =
+			(size_t)cairo_format_stride_for_width(CAIRO_FORMAT_A8, (int)t->boxes[i].h);
 		size_t need = pitch * t->boxes[i].w;
 		te->ink_max = need > te->ink_max ? need : te->ink_max;
 	}
@@ -102,9 +104,9 @@ value_format(char *out, size_t max, const char *format, const char *value)
 		return;
 	}
 	for (const char *p = format; *p && n + 5 < max;) {
-		size_t from, len = !strncmp(p, "YYYY", 4) ? 4
-			: !strncmp(p, "MM", 2) || !strncmp(p, "DD", 2) ? 2
-								       : 0;
+		size_t from, len = !strncmp(p, "YYYY", 4)                         ? 4
+				   : !strncmp(p, "MM", 2) || !strncmp(p, "DD", 2) ? 2
+										  : 0;
 		if (!len) {
 			out[n++] = *p++;
 			continue;
@@ -211,7 +213,8 @@ lines_draw(const struct text_engine *te, PangoLayout *layout, const struct box *
 		PangoRectangle ink, logical;
 		PangoLayoutLine *line = pango_layout_get_line_readonly(layout, i);
 		pango_layout_line_get_extents(line, &ink, &logical);
-		cairo_move_to(cr, round(line_left(b, &ink, &logical)), round(baseline(b, size, i, n)));
+		cairo_move_to(
+			cr, round(line_left(b, &ink, &logical)), round(baseline(b, size, i, n)));
 		pango_cairo_show_layout_line(cr, line);
 	}
 	cairo_destroy(cr);
@@ -274,7 +277,8 @@ text_draw(struct text_engine *te, const struct template *t, size_t box, const ch
 	if (!value[0])
 		return 0;
 	if (strlen(value) >= sizeof text || !g_utf8_validate(value, -1, NULL))
-		return err_set(e, ERR_INPUT, _("%s: field %s: is not valid text."), where, b->field_name);
+		return err_set(
+			e, ERR_INPUT, _("%s: field %s: is not valid text."), where, b->field_name);
 	value_format(text, sizeof text, b->format, value);
 	pango_layout_set_text(layout, text, -1);
 	bool rare = pango_layout_get_unknown_glyphs_count(layout) > 0;

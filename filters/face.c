@@ -1,9 +1,10 @@
 /*
  * face.c - drawing one side of a card for a record.
  *
- * Owns the order of things: compiled panels first, then photo, seal and coloured text where they lie,
- * then black text on the exact dots of the K panel with the dye knocked out below. Guarantees: only the
- * panels that the ribbon offers are made, nothing is clipped silently. On failure the face is empty.
+ * Owns the order of things: compiled panels first, then photo, seal and coloured text where they
+ * lie, then black text on the exact dots of the K panel with the dye knocked out below. Guarantees:
+ * only the panels that the ribbon offers are made, nothing is clipped silently. On failure the face
+ * is empty.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -27,7 +28,7 @@ struct job {
 	const uint8_t *photo;
 	size_t photo_len;
 	enum side side;
-	bool dye, k;        /* the ribbon has these panels */
+	bool dye, k;           /* the ribbon has these panels */
 	unsigned line0, line1; /* dye is printed on lines [line0, line1) */
 	struct face *face;
 	char where[48];
@@ -99,7 +100,8 @@ dye_window(struct job *j, const struct ribbon *ribbon, struct err *e)
 		return 0;
 	if (p.w > ribbon->dye_lines)
 		return err_set(e, ERR_INPUT,
-			_("The colour part of template %s is wider than the half panel of ribbon %s. "
+			_("The colour part of template %s is wider than the half panel of ribbon "
+			  "%s. "
 			  "Use a ribbon with full panels."),
 			t->name, ribbon->name);
 	unsigned room = ribbon->dye_lines - p.w;
@@ -112,7 +114,8 @@ dye_window(struct job *j, const struct ribbon *ribbon, struct err *e)
 }
 
 static int
-plane_copy(struct plane *p, unsigned bits, const struct template *t, const uint8_t *from, struct err *e)
+plane_copy(struct plane *p, unsigned bits, const struct template *t, const uint8_t *from,
+	struct err *e)
 {
 	size_t stride = plane_stride(bits, t->height);
 	uint8_t *data = malloc(stride * t->width);
@@ -231,8 +234,8 @@ pictures_draw(struct job *j, struct err *e)
 	if (!j->dye)
 		memset(p.pixels, 0xff, need * sizeof *p.pixels);
 	for (unsigned y = 0; j->dye && y < p.h; y++)
-		memcpy(p.pixels + (size_t)y * p.w, ground + 4 * ((size_t)(p.y + y) * t->width + p.x),
-			4 * (size_t)p.w);
+		memcpy(p.pixels + (size_t)y * p.w,
+			ground + 4 * ((size_t)(p.y + y) * t->width + p.x), 4 * (size_t)p.w);
 	int rc = picture_compose(j, &p, e);
 	struct plane *plane = j->face->plane;
 	if (rc || !j->dye)
@@ -281,7 +284,8 @@ blank_find(struct plane *p)
 {
 	size_t len = p->stride * p->lines;
 
-	if (p->fill != PLANE_DATA || p->data[0] || (len > 1 && memcmp(p->data, p->data + 1, len - 1)))
+	if (p->fill != PLANE_DATA || p->data[0] ||
+		(len > 1 && memcmp(p->data, p->data + 1, len - 1)))
 		return;
 	free(p->data);
 	p->data = NULL;

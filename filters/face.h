@@ -10,7 +10,8 @@
 
 #include <pango/pangocairo.h>
 
-/* ---- text (face-text.c) ----------------------------------------------------------------------- */
+/* ---- text (face-text.c) -----------------------------------------------------------------------
+ */
 
 /* Everything Pango needs, and per box a layout that keeps its font. */
 struct text_engine {
@@ -18,20 +19,22 @@ struct text_engine {
 	PangoContext *context;
 	PangoLayout **layouts; /* one per box of the template; NULL for photo and seal */
 	size_t n;
-	uint8_t *ink; /* coverage of the text drawn last: box.w lines of pitch bytes, feed orientation */
+	uint8_t *ink; /* coverage of the text drawn last: box.w lines of pitch bytes, feed
+			 orientation */
 	size_t ink_max, pitch;
 };
 
 int text_engine_init(struct text_engine *te, const struct template *t, struct err *e);
 void text_engine_done(struct text_engine *te);
 /*
- * Draws value into te->ink, as large as the box allows. where: "record 7" for messages. A value that
- * does not fit at the smallest size, or has a character that no font has, is ERR_INPUT.
+ * Draws value into te->ink, as large as the box allows. where: "record 7" for messages. A value
+ * that does not fit at the smallest size, or has a character that no font has, is ERR_INPUT.
  */
 int text_draw(struct text_engine *te, const struct template *t, size_t box, const char *value,
 	const char *where, struct err *e);
 
-/* ---- photo and seal (face-picture.c) ---------------------------------------------------------- */
+/* ---- photo and seal (face-picture.c) ----------------------------------------------------------
+ */
 
 /* A piece of upright artwork at (x, y) of the card, words 0xXXRRGGBB. */
 struct picture {
@@ -40,8 +43,8 @@ struct picture {
 };
 
 /* Fills the box's part of the picture with the photo, cropped in the middle to the box's shape. */
-int picture_photo(struct picture *p, const struct box *box, const uint8_t *photo, size_t len,
-	struct err *e);
+int picture_photo(
+	struct picture *p, const struct box *box, const uint8_t *photo, size_t len, struct err *e);
 /* Lays the seal over the box's part of the picture. */
 void picture_seal(struct picture *p, const struct box *box);
 /* Lays text (coverage as te->ink) in the box's colour over the picture. */

@@ -1,9 +1,10 @@
 /*
  * planes.c - one ribbon panel's worth of dots, and the faces made of them.
  *
- * Owns the memory layout of a plane in feed orientation, the hash of a face and the picture of what the
- * head will print. Guarantees: the layout is the same for every panel, so that a codec may walk lines
- * without asking; a hash covers letter, fill, geometry and data. On failure nothing is allocated.
+ * Owns the memory layout of a plane in feed orientation, the hash of a face and the picture of what
+ * the head will print. Guarantees: the layout is the same for every panel, so that a codec may walk
+ * lines without asking; a hash covers letter, fill, geometry and data. On failure nothing is
+ * allocated.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -29,8 +30,8 @@ plane_shape_check(unsigned bits, unsigned dots, unsigned lines, struct err *e)
 {
 	if ((bits == 8 || bits == 1) && dots && dots <= DOTS_MAX && lines && lines <= LINES_MAX)
 		return 0;
-	return err_set(e, ERR_INTERNAL, _("A panel of %u x %u dots with %u bits is not possible."), dots,
-		lines, bits);
+	return err_set(e, ERR_INTERNAL, _("A panel of %u x %u dots with %u bits is not possible."),
+		dots, lines, bits);
 }
 
 int
@@ -65,7 +66,8 @@ face_done(struct face *f)
 
 /*
  * What is hashed, for each panel that is not absent, in the order Y M C K O U:
- *   letter 1 | fill 1 | bits 1 | 0 | dots u32 LE | lines u32 LE | data (fill 3 only), stride x lines bytes
+ *   letter 1 | fill 1 | bits 1 | 0 | dots u32 LE | lines u32 LE | data (fill 3 only), stride x
+ * lines bytes
  */
 void
 face_hash(uint8_t out[HASH_LEN], const struct face *f)
@@ -103,7 +105,8 @@ plane_dot(const struct plane *p, unsigned line, unsigned dot)
 }
 
 int
-face_to_rgb(const struct face *f, uint8_t **pixels, unsigned *width, unsigned *height, struct err *e)
+face_to_rgb(
+	const struct face *f, uint8_t **pixels, unsigned *width, unsigned *height, struct err *e)
 {
 	const struct plane *any = NULL;
 

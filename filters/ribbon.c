@@ -1,8 +1,8 @@
 /*
  * ribbon.c - which panels one card's worth of ribbon offers to each side.
  *
- * Owns the table of ribbons by the name that the PPD and the printer use. A side with an empty list is
- * not printed. Cannot fail: an unknown name is NULL.
+ * Owns the table of ribbons by the name that the PPD and the printer use. A side with an empty list
+ * is not printed. Cannot fail: an unknown name is NULL.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */

@@ -1,10 +1,10 @@
 /*
  * stream-read.c - reading the card stream (the format is drawn in stream-frame.h).
  *
- * Owns the reader's side, the first thing in the backend that touches foreign bytes. Guarantees: nothing
- * is believed before its length, order and checksum were checked; never more memory than one card;
- * hashes are recomputed; a stream that just stops is ERR_PROTOCOL. On failure the card is empty and
- * every later call fails too.
+ * Owns the reader's side, the first thing in the backend that touches foreign bytes. Guarantees:
+ * nothing is believed before its length, order and checksum were checked; never more memory than
+ * one card; hashes are recomputed; a stream that just stops is ERR_PROTOCOL. On failure the card is
+ * empty and every later call fails too.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -30,7 +30,8 @@ static int
 protocol_error(struct err *e, const char *what)
 {
 	return err_set(e, ERR_PROTOCOL,
-		_("The cards did not arrive whole from the filter (%s). Print the job again; what is "
+		_("The cards did not arrive whole from the filter (%s). Print the job again; what "
+		  "is "
 		  "made already is not made twice."),
 		what);
 }
@@ -45,7 +46,8 @@ bytes_read(struct stream_reader *r, void *out, size_t len, struct err *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_set(e, ERR_SYSTEM, _("The cards cannot be read from the filter: %s."),
+			return err_set(e, ERR_SYSTEM,
+				_("The cards cannot be read from the filter: %s."),
 				strerror(errno));
 		if (n == 0)
 			return protocol_error(e, _("the stream stopped early"));
@@ -135,7 +137,8 @@ text_get(const json_t *object, const char *key, char *out, size_t max, struct er
 }
 
 static int
-hash_get(const json_t *object, const char *key, char out[2 * HASH_LEN + 1], bool may_lack, struct err *e)
+hash_get(const json_t *object, const char *key, char out[2 * HASH_LEN + 1], bool may_lack,
+	struct err *e)
 {
 	uint8_t hash[HASH_LEN];
 	int rc = text_get(object, key, out, 2 * HASH_LEN + 1, e);
@@ -240,7 +243,8 @@ card_head_read(struct stream_reader *r, struct stream_card *card, struct err *e)
 		rc = protocol_error(e, _("a card does not say whether it has a chip"));
 	if (rc || (rc = number_get(object, "card", 1, STREAM_CARDS_MAX, &card->card, e)) ||
 		(rc = number_get(object, "copy", 1, STREAM_COPIES_MAX, &card->copy, e)) ||
-		(rc = text_get(object, "number", card->number_masked, sizeof card->number_masked, e)) ||
+		(rc = text_get(
+			 object, "number", card->number_masked, sizeof card->number_masked, e)) ||
 		(rc = text_get(object, "name", card->name_masked, sizeof card->name_masked, e)))
 		goto out;
 	rc = hash_get(object, "record", card->record_hash, false, e);
@@ -297,9 +301,11 @@ shape_agree(const struct face *face, unsigned dots, unsigned lines, struct err *
 	return 0;
 }
 
-/* last: the side and panel read before, as side * PANEL_COUNT + panel; bytes: planes of this card so far. */
+/* last: the side and panel read before, as side * PANEL_COUNT + panel; bytes: planes of this card
+ * so far. */
 static int
-plane_read(struct stream_reader *r, struct stream_card *card, int *last, size_t *bytes, struct err *e)
+plane_read(
+	struct stream_reader *r, struct stream_card *card, int *last, size_t *bytes, struct err *e)
 {
 	uint8_t head[PLANE_HEAD_LEN];
 	int rc = payload_read(r, head, sizeof head, e);
@@ -310,7 +316,8 @@ plane_read(struct stream_reader *r, struct stream_card *card, int *last, size_t 
 	if (head[0] >= SIDE_COUNT || !letter)
 		return protocol_error(e, _("a panel has no side or letter"));
 	int panel = (int)(letter - panel_letters), place = head[0] * PANEL_COUNT + panel;
-	unsigned dots = le32_get(head + 4), lines = le32_get(head + 8), bits = panel <= PANEL_C ? 8 : 1;
+	unsigned dots = le32_get(head + 4), lines = le32_get(head + 8),
+		 bits = panel <= PANEL_C ? 8 : 1;
 	if (place <= *last || head[3] != bits || head[2] < PLANE_BLANK || head[2] > PLANE_DATA)
 		return protocol_error(e, _("a panel is out of order"));
 	if (plane_shape_check(bits, dots, lines, NULL))
@@ -324,7 +331,8 @@ plane_read(struct stream_reader *r, struct stream_card *card, int *last, size_t 
 	*last = place;
 	*bytes += len;
 	struct plane *p = &face->plane[panel];
-	*p = (struct plane){(enum plane_fill)head[2], bits, dots, lines, plane_stride(bits, dots), NULL};
+	*p = (struct plane){
+		(enum plane_fill)head[2], bits, dots, lines, plane_stride(bits, dots), NULL};
 	if (len && (rc = plane_create(p, bits, dots, lines, e)))
 		return rc;
 	if (len && ((rc = payload_read(r, p->data, len, e)) || (rc = padding_check(p, e))))

@@ -1,9 +1,9 @@
 /*
  * stream.c - writing the card stream (the format is drawn in stream-frame.h).
  *
- * Owns the writer's side. Guarantees: a card is framed, hashed and checksummed as it leaves, and a face
- * that the reader would refuse is refused here. On failure the stream is unusable: the caller stops
- * writing, and the reader sees a stream that just stops.
+ * Owns the writer's side. Guarantees: a card is framed, hashed and checksummed as it leaves, and a
+ * face that the reader would refuse is refused here. On failure the stream is unusable: the caller
+ * stops writing, and the reader sees a stream that just stops.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -154,7 +154,8 @@ stream_write_card(int fd, const struct stream_card *card, struct err *e)
 	int rc = json_write(fd, FRAME_CARD,
 		json_pack("{s:I, s:I, s:b, s:s, s:s, s:s}", "card", (json_int_t)card->card, "copy",
 			(json_int_t)card->copy, "chip", (int)card->has_chip, "number",
-			card->number_masked, "name", card->name_masked, "record", card->record_hash),
+			card->number_masked, "name", card->name_masked, "record",
+			card->record_hash),
 		e);
 
 	if (!rc && card->has_chip)
@@ -163,7 +164,8 @@ stream_write_card(int fd, const struct stream_card *card, struct err *e)
 		rc = side_write(fd, (enum side)s, &card->face[s], hashes[1 + s], e);
 	if (!rc && !memcmp(hashes[1], no_hash, HASH_LEN) && !memcmp(hashes[2], no_hash, HASH_LEN) &&
 		!card->has_chip)
-		rc = err_set(e, ERR_INTERNAL, _("Card %u has neither a face nor a chip."), card->card);
+		rc = err_set(
+			e, ERR_INTERNAL, _("Card %u has neither a face nor a chip."), card->card);
 	if (!rc)
 		rc = frame_write(fd, FRAME_DONE, hashes, sizeof hashes, NULL, 0, e);
 	return rc;
@@ -182,7 +184,8 @@ stream_write_error(int fd, const struct err *cause, struct err *e)
 	}
 	text[n] = '\0';
 	return json_write(fd, FRAME_ERROR,
-		json_pack("{s:i, s:s}", "code", cause->code ? cause->code : ERR_INTERNAL, "text", text),
+		json_pack("{s:i, s:s}", "code", cause->code ? cause->code : ERR_INTERNAL, "text",
+			text),
 		e);
 }
 

@@ -1,9 +1,9 @@
 /*
  * template-build.c - compiling a template folder into template.bin (drawn in template.h).
  *
- * Owns the separation of fixed art into panels at head resolution, so that nothing is drawn twice while
- * cards are made. Guarantees: template.bin is complete or absent, and carries the hashes of everything
- * it was made from. On failure the old template.bin stays.
+ * Owns the separation of fixed art into panels at head resolution, so that nothing is drawn twice
+ * while cards are made. Guarantees: template.bin is complete or absent, and carries the hashes of
+ * everything it was made from. On failure the old template.bin stays.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -38,7 +38,8 @@ path_build(char path[PATH_LEN], const char *dir, const char *name, struct err *e
 {
 	int n = snprintf(path, PATH_LEN, "%s/%s", dir, name);
 
-	return n > 0 && n < PATH_LEN ? 0 : err_set(e, ERR_USAGE, _("%s: the path is too long."), dir);
+	return n > 0 && n < PATH_LEN ? 0
+				     : err_set(e, ERR_USAGE, _("%s: the path is too long."), dir);
 }
 
 /* Appends len zero bytes at the next aligned offset, which it returns through *at. */
@@ -57,7 +58,8 @@ piece_add(struct build *b, size_t len, size_t *at, struct err *e)
 }
 
 static cairo_surface_t *
-surface_create(unsigned w, unsigned h, cairo_format_t format, bool white, cairo_t **cr, struct err *e)
+surface_create(
+	unsigned w, unsigned h, cairo_format_t format, bool white, cairo_t **cr, struct err *e)
 {
 	cairo_surface_t *surface = cairo_image_surface_create(format, (int)w, (int)h);
 
@@ -115,8 +117,8 @@ bits_from_surface(uint8_t *bits, const struct build *b, cairo_surface_t *surface
 
 /* Adds a 1-bit piece for the layer; *at stays 0 when optional and there is nothing to draw. */
 static int
-bits_add(struct build *b, enum side side, enum svg_layer layer, unsigned level, bool optional, size_t *at,
-	struct err *e)
+bits_add(struct build *b, enum side side, enum svg_layer layer, unsigned level, bool optional,
+	size_t *at, struct err *e)
 {
 	bool any = false;
 	cairo_surface_t *surface = layer_draw(b, side, layer, &any, e);
@@ -146,11 +148,11 @@ dye_add(struct build *b, enum side side, size_t at[7], struct err *e)
 		const uint8_t *pixels = cairo_image_surface_get_data(surface);
 		size_t pitch = (size_t)cairo_image_surface_get_stride(surface);
 		for (unsigned y = 0; y < b->height; y++)
-			memcpy(rgb + (size_t)y * b->width, pixels + y * pitch, 4 * (size_t)b->width);
+			memcpy(rgb + (size_t)y * b->width, pixels + y * pitch,
+				4 * (size_t)b->width);
 		for (size_t i = 0; i < dots; i++)
 			rgb[i] |= 0xff000000U;
-		uint8_t *ymc[3] = {
-			b->out.data + at[1], b->out.data + at[2], b->out.data + at[3]};
+		uint8_t *ymc[3] = {b->out.data + at[1], b->out.data + at[2], b->out.data + at[3]};
 		dye_convert(ymc, b->height, rgb, b->width, 0, 0, b->width, b->height);
 	}
 	if (surface)
@@ -180,7 +182,8 @@ side_build(struct build *b, enum side side, struct err *e)
 	return 0;
 }
 
-/* ---- the seal ------------------------------------------------------------------------------------- */
+/* ---- the seal
+ * ------------------------------------------------------------------------------------- */
 
 static int
 seal_png_draw(const char *path, cairo_t *cr, const struct box *box, struct err *e)
@@ -245,7 +248,8 @@ seal_add(struct build *b, size_t index, struct err *e)
 	return rc;
 }
 
-/* ---- boxes ------------------------------------------------------------------------------------------ */
+/* ---- boxes
+ * ------------------------------------------------------------------------------------------ */
 
 /* A font that is not installed would silently become another. */
 static int
@@ -262,8 +266,8 @@ font_check(const struct box *box, const char *dir, struct err *e)
 	const char *got_family = got ? pango_font_description_get_family(got) : NULL;
 	int rc = 0;
 	if (!want_family || !got_family || strcmp(want_family, got_family))
-		rc = err_set(e, ERR_MISSING, _("%s: field %s: the font \"%s\" is not installed."), dir,
-			box->field_name, box->font);
+		rc = err_set(e, ERR_MISSING, _("%s: field %s: the font \"%s\" is not installed."),
+			dir, box->field_name, box->font);
 	pango_font_description_free(got);
 	pango_font_description_free(want);
 	g_clear_object(&font);
@@ -300,10 +304,11 @@ fields_check(const struct build *b, struct err *e)
 	if (rc || (rc = schema_load(&schema, path, e)))
 		return rc;
 	for (size_t i = 0; !rc && i < b->n_boxes; i++)
-		if (b->boxes[i].kind == BOX_TEXT && schema_field(schema, b->boxes[i].field_name) < 0)
+		if (b->boxes[i].kind == BOX_TEXT &&
+			schema_field(schema, b->boxes[i].field_name) < 0)
 			rc = err_set(e, ERR_INPUT,
-				_("%s/%s: shows a field \"%s\" that record.schema does not have."), b->dir,
-				template_sources[b->boxes[i].side], b->boxes[i].field_name);
+				_("%s/%s: shows a field \"%s\" that record.schema does not have."),
+				b->dir, template_sources[b->boxes[i].side], b->boxes[i].field_name);
 	schema_destroy(schema);
 	return rc;
 }
@@ -324,7 +329,8 @@ box_write(const struct build *b, size_t index, uint8_t *p)
 	memcpy(p + 136, x->font, sizeof x->font);
 }
 
-/* ---- the file ----------------------------------------------------------------------------------------- */
+/* ---- the file
+ * ----------------------------------------------------------------------------------------- */
 
 static int
 drawings_load(struct build *b, struct err *e)
@@ -339,7 +345,8 @@ drawings_load(struct build *b, struct err *e)
 			(rc = svg_geometry(b->svg[side], &w, &h, &dpi, e)))
 			return rc;
 		if (side == SIDE_BACK && (w != b->width || h != b->height || dpi != b->dpi))
-			return err_set(e, ERR_INPUT, _("%s: front and back differ in size."), b->dir);
+			return err_set(
+				e, ERR_INPUT, _("%s: front and back differ in size."), b->dir);
 		b->width = w;
 		b->height = h;
 		b->dpi = dpi;
@@ -394,8 +401,8 @@ file_build(struct build *b, struct err *e)
 		box_write(b, i, b->out.data + at + i * TEMPLATE_BOX_LEN);
 	uint8_t *head = b->out.data;
 	memcpy(head, TEMPLATE_MAGIC, 8);
-	const uint32_t words[] = {TEMPLATE_VERSION, (uint32_t)b->out.len, b->width, b->height, b->dpi,
-		(uint32_t)b->n_boxes, b->n_boxes ? (uint32_t)at : 0};
+	const uint32_t words[] = {TEMPLATE_VERSION, (uint32_t)b->out.len, b->width, b->height,
+		b->dpi, (uint32_t)b->n_boxes, b->n_boxes ? (uint32_t)at : 0};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		le32_put(head + 8 + 4 * i, words[i]);
 	memcpy(head + 40, name, sizeof name);

@@ -1,10 +1,10 @@
 /*
  * template-svg.c - reading one drawing of a template.
  *
- * Owns the checks on foreign SVG, the placeholders and the separation into inks. Guarantees: a drawing
- * cannot reach outside its own file (no DOCTYPE, entity, script, link or style from elsewhere), and what
- * is not understood is refused with its line. On failure nothing is kept. Used while a template is
- * compiled, never while cards are made.
+ * Owns the checks on foreign SVG, the placeholders and the separation into inks. Guarantees: a
+ * drawing cannot reach outside its own file (no DOCTYPE, entity, script, link or style from
+ * elsewhere), and what is not understood is refused with its line. On failure nothing is kept. Used
+ * while a template is compiled, never while cards are made.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -28,7 +28,8 @@ struct svg {
 static int
 node_error(const struct svg *s, const xmlNode *node, struct err *e, const char *what)
 {
-	return err_set(e, ERR_INPUT, _("%s: line %ld: %s"), s->path, xmlGetLineNo((xmlNode *)node), what);
+	return err_set(
+		e, ERR_INPUT, _("%s: line %ld: %s"), s->path, xmlGetLineNo((xmlNode *)node), what);
 }
 
 static bool
@@ -60,9 +61,9 @@ attribute_safe(const xmlNode *node, const xmlAttr *a)
 
 	if (!strcmp((const char *)a->name, "href"))
 		safe = text[0] == '#' || !strncmp(text, "data:image/png;base64,", 22) ||
-			!strncmp(text, "data:image/jpeg;base64,", 23);
+		       !strncmp(text, "data:image/jpeg;base64,", 23);
 	else if ((!a->ns && !strncasecmp((const char *)a->name, "on", 2)) ||
-		!strcmp((const char *)a->name, "base"))
+		 !strcmp((const char *)a->name, "base"))
 		safe = false;
 	xmlFree(value);
 	return safe;
@@ -75,17 +76,21 @@ tree_check(const struct svg *s, xmlNode *node, unsigned *count, struct err *e)
 		int rc = 0;
 		if (node->type == XML_PI_NODE || node->type == XML_ENTITY_REF_NODE ||
 			node->type == XML_DTD_NODE)
-			return node_error(s, node, e, _("processing instructions and entities are refused."));
+			return node_error(
+				s, node, e, _("processing instructions and entities are refused."));
 		if (node->type != XML_ELEMENT_NODE)
 			continue;
 		if (++*count > ELEMENTS_MAX)
 			return node_error(s, node, e, _("too many elements."));
-		if (name_is(node, "script") || name_is(node, "foreignObject") || name_is(node, "include"))
-			return node_error(s, node, e, _("scripts and foreign content are refused."));
+		if (name_is(node, "script") || name_is(node, "foreignObject") ||
+			name_is(node, "include"))
+			return node_error(
+				s, node, e, _("scripts and foreign content are refused."));
 		for (xmlAttr *a = node->properties; a; a = a->next)
 			if (!attribute_safe(node, a))
 				return node_error(s, node, e,
-					_("a reference to something outside this file is refused."));
+					_("a reference to something outside this file is "
+					  "refused."));
 		if (name_is(node, "style")) {
 			xmlChar *css = xmlNodeGetContent(node);
 			bool safe = !css || css_safe((const char *)css);
@@ -157,13 +162,15 @@ svg_destroy(struct svg *s)
 	free(s);
 }
 
-/* ---- attributes --------------------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------------------------------
+ */
 
 /* Copies a namespaced attribute; "" when it is not there, false when it is too long. */
 static bool
 cs_get(const xmlNode *node, const char *name, char *out, size_t max)
 {
-	xmlChar *value = xmlGetNsProp((xmlNode *)node, (const xmlChar *)name, (const xmlChar *)TEMPLATE_NS);
+	xmlChar *value =
+		xmlGetNsProp((xmlNode *)node, (const xmlChar *)name, (const xmlChar *)TEMPLATE_NS);
 	const char *text = value ? (const char *)value : "";
 	bool fits = strlen(text) < max;
 
@@ -189,7 +196,8 @@ cs_word(const xmlNode *node, const char *name, const char *const *words, int n, 
 }
 
 static bool
-cs_number(const xmlNode *node, const char *name, double fallback, double min, double max, double *out)
+cs_number(
+	const xmlNode *node, const char *name, double fallback, double min, double max, double *out)
 {
 	char text[32], *end;
 
@@ -208,7 +216,7 @@ static bool
 placeholder_is(const xmlNode *node)
 {
 	return node->type == XML_ELEMENT_NODE &&
-		xmlHasNsProp((xmlNode *)node, (const xmlChar *)"kind", (const xmlChar *)TEMPLATE_NS);
+	       xmlHasNsProp((xmlNode *)node, (const xmlChar *)"kind", (const xmlChar *)TEMPLATE_NS);
 }
 
 static const char *const known_attributes[] = {"kind", "field", "font", "size", "min-size", "align",
@@ -222,8 +230,9 @@ attributes_check(const struct svg *s, const xmlNode *node, struct err *e)
 		for (size_t i = 0; !known && i < ARRAY_LEN(known_attributes); i++)
 			known = !strcmp((const char *)a->name, known_attributes[i]);
 		if (!known)
-			return err_set(e, ERR_INPUT, _("%s: line %ld: \"%s\" is not a template attribute."),
-				s->path, xmlGetLineNo((xmlNode *)node), a->name);
+			return err_set(e, ERR_INPUT,
+				_("%s: line %ld: \"%s\" is not a template attribute."), s->path,
+				xmlGetLineNo((xmlNode *)node), a->name);
 	}
 	return 0;
 }
@@ -234,7 +243,8 @@ svg_geometry(const struct svg *s, unsigned *width, unsigned *height, unsigned *d
 	const xmlNode *root = xmlDocGetRootElement(s->doc);
 	double resolution, box[4];
 	xmlChar *view = xmlGetNoNsProp((xmlNode *)root, (const xmlChar *)"viewBox");
-	int n = view ? sscanf((const char *)view, "%lf %lf %lf %lf", &box[0], &box[1], &box[2], &box[3])
+	int n = view ? sscanf((const char *)view, "%lf %lf %lf %lf", &box[0], &box[1], &box[2],
+			       &box[3])
 		     : 0;
 
 	xmlFree(view);
@@ -250,7 +260,8 @@ svg_geometry(const struct svg *s, unsigned *width, unsigned *height, unsigned *d
 	return 0;
 }
 
-/* ---- placeholders --------------------------------------------------------------------------------- */
+/* ---- placeholders
+ * --------------------------------------------------------------------------------- */
 
 static const char *const kind_words[BOX_KIND_COUNT] = {"text", "photo", "seal"};
 static const char *const align_words[ALIGN_COUNT] = {"left", "center", "right"};
@@ -292,8 +303,9 @@ box_words(const struct svg *s, const xmlNode *node, struct box *b, struct err *e
 		int word = cs_word(node, rows[i].name, rows[i].words, rows[i].n, rows[i].fallback);
 		if (word < 0)
 			return err_set(e, ERR_INPUT,
-				_("%s: line %ld: the placeholder's \"%s\" is not a word it may be."), s->path,
-				xmlGetLineNo((xmlNode *)node), rows[i].name);
+				_("%s: line %ld: the placeholder's \"%s\" is not a word it may "
+				  "be."),
+				s->path, xmlGetLineNo((xmlNode *)node), rows[i].name);
 		*rows[i].out = (uint8_t)word;
 	}
 	return 0;
@@ -314,8 +326,8 @@ box_build(const struct svg *s, const xmlNode *node, struct box *b, struct err *e
 		return node_error(s, node, e, _("the placeholder must name its font."));
 	if (!cs_number(node, "size", 0, 4, 1000, &size) ||
 		!cs_number(node, "min-size", size, 4, size, &min_size))
-		return node_error(s, node, e,
-			_("size must be 4 to 1000 dots, and min-size at most size."));
+		return node_error(
+			s, node, e, _("size must be 4 to 1000 dots, and min-size at most size."));
 	if (!cs_number(node, "lines", b->fit == FIT_WRAP ? 2 : 1, 1, 16, &lines))
 		return node_error(s, node, e, _("lines must be a number from 1 to 16."));
 	b->size = (unsigned)lround(size * TEMPLATE_SIZE_UNIT);
@@ -389,8 +401,9 @@ placeholders_name(const struct svg *s, xmlNode *node, unsigned *n, struct err *e
 }
 
 static int
-placeholders_read(const struct svg *s, RsvgHandle *handle, const xmlNode *node, const struct box *like,
-	unsigned width, unsigned height, struct box *boxes, size_t max, size_t *n, struct err *e)
+placeholders_read(const struct svg *s, RsvgHandle *handle, const xmlNode *node,
+	const struct box *like, unsigned width, unsigned height, struct box *boxes, size_t max,
+	size_t *n, struct err *e)
 {
 	for (; node; node = node->next) {
 		if (node->type != XML_ELEMENT_NODE)
@@ -406,16 +419,16 @@ placeholders_read(const struct svg *s, RsvgHandle *handle, const xmlNode *node, 
 				return rc;
 			++*n;
 		}
-		if ((rc = placeholders_read(s, handle, node->children, like, width, height, boxes, max,
-			     n, e)))
+		if ((rc = placeholders_read(
+			     s, handle, node->children, like, width, height, boxes, max, n, e)))
 			return rc;
 	}
 	return 0;
 }
 
 int
-svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct box *boxes, size_t max,
-	size_t *n, struct err *e)
+svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct box *boxes,
+	size_t max, size_t *n, struct err *e)
 {
 	const struct box like = {.side = (uint8_t)side, .field = -1, .lines = 1};
 	xmlNode *root = xmlDocGetRootElement(s->doc);
@@ -438,12 +451,14 @@ svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct
 	return rc;
 }
 
-/* ---- drawing ---------------------------------------------------------------------------------------- */
+/* ---- drawing
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *const drawn_elements[] = {
 	"path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "image", "use"};
-static const char *const untouched_elements[] = {"defs", "symbol", "clipPath", "mask", "pattern", "marker",
-	"linearGradient", "radialGradient", "filter", "style", "metadata", "title", "desc", "namedview"};
+static const char *const untouched_elements[] = {"defs", "symbol", "clipPath", "mask", "pattern",
+	"marker", "linearGradient", "radialGradient", "filter", "style", "metadata", "title",
+	"desc", "namedview"};
 
 static bool
 name_among(const xmlNode *node, const char *const *names, size_t n)
@@ -471,20 +486,23 @@ layer_keeps(enum svg_layer layer, int ink, int only)
 	return inks[ink] && (only < 0 || (only == 0 ? keeps[layer].mono : keeps[layer].colour));
 }
 
-/* Unlinks what another layer draws. ink and only are inherited from the groups above; kept counts leaves. */
+/* Unlinks what another layer draws. ink and only are inherited from the groups above; kept counts
+ * leaves. */
 static int
-tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, int only, unsigned *kept,
-	struct err *e)
+tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, int only,
+	unsigned *kept, struct err *e)
 {
 	while (node) {
 		xmlNode *next = node->next;
 		if (node->type == XML_ELEMENT_NODE &&
 			!name_among(node, untouched_elements, ARRAY_LEN(untouched_elements))) {
 			int own_ink = cs_word(node, "ink", ink_words, ARRAY_LEN(ink_words), ink);
-			int own_only = cs_word(node, "only", only_words, ARRAY_LEN(only_words), only);
+			int own_only =
+				cs_word(node, "only", only_words, ARRAY_LEN(only_words), only);
 			char text[32];
 			if (own_ink < 0 ||
-				(own_only < 0 && (!cs_get(node, "only", text, sizeof text) || text[0])))
+				(own_only < 0 &&
+					(!cs_get(node, "only", text, sizeof text) || text[0])))
 				return node_error(s, node, e,
 					_("ink is resin, dye or uv; only is mono or colour."));
 			bool leaf = name_among(node, drawn_elements, ARRAY_LEN(drawn_elements));
@@ -495,7 +513,8 @@ tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, in
 			} else if (leaf) {
 				++*kept;
 			} else {
-				int rc = tree_prune(s, node->children, layer, own_ink, own_only, kept, e);
+				int rc = tree_prune(
+					s, node->children, layer, own_ink, own_only, kept, e);
 				if (rc)
 					return rc;
 			}

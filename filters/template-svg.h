@@ -26,11 +26,13 @@ struct svg;
 int svg_load(struct svg **out, const char *path, struct err *e);
 void svg_destroy(struct svg *s);
 /* Card size in dots and resolution, from width, height (mm) and cs:dpi of the root element. */
-int svg_geometry(const struct svg *s, unsigned *width, unsigned *height, unsigned *dpi, struct err *e);
+int svg_geometry(
+	const struct svg *s, unsigned *width, unsigned *height, unsigned *dpi, struct err *e);
 /* Appends the placeholders as boxes of a width x height card; returns their number through *n. */
 int svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct box *boxes,
 	size_t max, size_t *n, struct err *e);
-/* Draws into the w x h rectangle at the origin. *any (may be NULL): the layer has something to draw. */
+/* Draws into the w x h rectangle at the origin. *any (may be NULL): the layer has something to
+ * draw. */
 int svg_draw(struct svg *s, enum svg_layer layer, cairo_t *cr, unsigned w, unsigned h, bool *any,
 	struct err *e);
 

@@ -1,9 +1,9 @@
 /*
  * template.c - opening a compiled template (the format is drawn in template.h).
  *
- * Owns the mapped file and what was read beside it: the record's schema and the chip map. Guarantees:
- * every offset, length and enumeration was checked before it is used; a template whose sources changed
- * since it was compiled is refused. On failure nothing stays mapped.
+ * Owns the mapped file and what was read beside it: the record's schema and the chip map.
+ * Guarantees: every offset, length and enumeration was checked before it is used; a template whose
+ * sources changed since it was compiled is refused. On failure nothing stays mapped.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -29,11 +29,13 @@ path_build(char out[PATH_LEN], const char *dir, const char *name, struct err *e)
 {
 	int n = snprintf(out, PATH_LEN, "%s/%s", dir, name);
 
-	return n > 0 && n < PATH_LEN ? 0 : err_set(e, ERR_USAGE, _("%s: the path is too long."), dir);
+	return n > 0 && n < PATH_LEN ? 0
+				     : err_set(e, ERR_USAGE, _("%s: the path is too long."), dir);
 }
 
 int
-template_source_hash(const char *dir, int source, uint8_t out[HASH_LEN], bool *present, struct err *e)
+template_source_hash(
+	const char *dir, int source, uint8_t out[HASH_LEN], bool *present, struct err *e)
 {
 	char path[PATH_LEN];
 	struct buf b;
@@ -57,7 +59,8 @@ static int
 damaged(const char *path, struct err *e)
 {
 	return err_set(e, ERR_INPUT,
-		_("%s: the compiled template is damaged. Run: cardspool template build FOLDER"), path);
+		_("%s: the compiled template is damaged. Run: cardspool template build FOLDER"),
+		path);
 }
 
 /* A piece of len bytes at the offset that stands at *p; NULL and true for offset 0. */
@@ -88,12 +91,12 @@ art_parse(struct template *t, int side)
 
 	a->present = le32_get(p) == 1;
 	if (!piece_get(t, p + 4, dots * 4, &a->rgb) || !piece_get(t, p + 8, dots, &a->ymc[0]) ||
-		!piece_get(t, p + 12, dots, &a->ymc[1]) || !piece_get(t, p + 16, dots, &a->ymc[2]) ||
-		!piece_get(t, p + 20, bits, &a->k) || !piece_get(t, p + 24, bits, &a->mono) ||
-		!piece_get(t, p + 28, bits, &a->uv))
+		!piece_get(t, p + 12, dots, &a->ymc[1]) ||
+		!piece_get(t, p + 16, dots, &a->ymc[2]) || !piece_get(t, p + 20, bits, &a->k) ||
+		!piece_get(t, p + 24, bits, &a->mono) || !piece_get(t, p + 28, bits, &a->uv))
 		return false;
 	return le32_get(p) <= 1 &&
-		(!a->present || (a->rgb && a->ymc[0] && a->ymc[1] && a->ymc[2] && a->k && a->mono));
+	       (!a->present || (a->rgb && a->ymc[0] && a->ymc[1] && a->ymc[2] && a->k && a->mono));
 }
 
 static bool
@@ -125,7 +128,7 @@ box_parse(const struct template *t, const uint8_t *p, struct box *b)
 		return false;
 	if (b->kind == BOX_TEXT)
 		return b->lines >= 1 && b->lines <= 16 && b->min_size >= 4 * TEMPLATE_SIZE_UNIT &&
-			b->min_size <= b->size && b->size <= 1000 * TEMPLATE_SIZE_UNIT && b->font[0];
+		       b->min_size <= b->size && b->size <= 1000 * TEMPLATE_SIZE_UNIT && b->font[0];
 	if (!piece_get(t, p + 36, (size_t)b->w * b->h * 4, &b->seal))
 		return false;
 	return b->kind == BOX_PHOTO || b->seal;
@@ -138,10 +141,13 @@ template_parse(struct template *t, const char *path, struct err *e)
 
 	if (t->map_len < TEMPLATE_HEAD_LEN || memcmp(p, TEMPLATE_MAGIC, 8))
 		return err_set(e, ERR_INPUT,
-			_("%s: is not a compiled template. Run: cardspool template build FOLDER"), path);
+			_("%s: is not a compiled template. Run: cardspool template build FOLDER"),
+			path);
 	if (le32_get(p + 8) != TEMPLATE_VERSION)
 		return err_set(e, ERR_INPUT,
-			_("%s: was compiled by another version. Run: cardspool template build FOLDER"), path);
+			_("%s: was compiled by another version. Run: cardspool template build "
+			  "FOLDER"),
+			path);
 	t->width = le32_get(p + 16);
 	t->height = le32_get(p + 20);
 	t->dpi = le32_get(p + 24);
@@ -178,7 +184,7 @@ file_map(struct template *t, const char *path, struct err *e)
 			strerror(errno));
 	void *map = MAP_FAILED;
 	bool fits = !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size >= TEMPLATE_HEAD_LEN &&
-		st.st_size <= TEMPLATE_FILE_MAX;
+		    st.st_size <= TEMPLATE_FILE_MAX;
 	if (fits)
 		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
@@ -203,8 +209,9 @@ sources_check(const struct template *t, const char *dir, struct err *e)
 		if (!present && (i < SOURCE_SCHEMA || !le32_get(told)))
 			continue;
 		if (!present)
-			return err_set(e, ERR_MISSING, _("%s/%s: is missing; the template was made with it."),
-				dir, template_sources[i]);
+			return err_set(e, ERR_MISSING,
+				_("%s/%s: is missing; the template was made with it."), dir,
+				template_sources[i]);
 		if (le32_get(told) != 1 || memcmp(told + 4, hash, HASH_LEN))
 			return err_set(e, ERR_INPUT,
 				_("%s: %s was changed after the template was compiled. "
@@ -224,8 +231,9 @@ fields_resolve(struct template *t, const char *dir, struct err *e)
 		b->field = schema_field(t->schema, b->field_name);
 		if (b->field < 0)
 			return err_set(e, ERR_INPUT,
-				_("%s: the %s shows a field \"%s\" that record.schema does not have."), dir,
-				side_names[b->side], b->field_name);
+				_("%s: the %s shows a field \"%s\" that record.schema does not "
+				  "have."),
+				dir, side_names[b->side], b->field_name);
 	}
 	return 0;
 }

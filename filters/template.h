@@ -19,11 +19,11 @@
  *    36  4  0
  *    40 64  name, zero padded
  *   104     6 x 36: source files in the order of template_sources[]: 4 present (0 or 1), 32 SHA-256
- *   320     2 x 32: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono, 4 UV
- *   384     box table: n x 256
- *     RGB   height x width words 0xffRRGGBB, upright: the ground under photo, seal and coloured text
- *   Y M C   8 bits a dot, K mono UV 1 bit a dot, all in feed orientation as struct plane. K is what stays
- *           sharp beside the dye (knocked out of Y M C); mono is the whole side for a ribbon without dye.
+ *   320     2 x 32: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono, 4
+ * UV 384     box table: n x 256 RGB   height x width words 0xffRRGGBB, upright: the ground under
+ * photo, seal and coloured text Y M C   8 bits a dot, K mono UV 1 bit a dot, all in feed
+ * orientation as struct plane. K is what stays sharp beside the dye (knocked out of Y M C); mono is
+ * the whole side for a ribbon without dye.
  *
  *   box   0 1 side  1 1 kind  2 1 align  3 1 fit  4 1 ink  5 1 lines at most  6 2 0
  *         8 4 x    12 4 y    16 4 w     20 4 h
@@ -51,7 +51,14 @@ enum {
 
 /* "front.svg", "back.svg", "seal.svg", "seal.png", "record.schema", "chip.map" */
 extern const char *const template_sources[TEMPLATE_SOURCES];
-enum { SOURCE_FRONT, SOURCE_BACK, SOURCE_SEAL_SVG, SOURCE_SEAL_PNG, SOURCE_SCHEMA, SOURCE_CHIP_MAP };
+enum {
+	SOURCE_FRONT,
+	SOURCE_BACK,
+	SOURCE_SEAL_SVG,
+	SOURCE_SEAL_PNG,
+	SOURCE_SCHEMA,
+	SOURCE_CHIP_MAP
+};
 
 enum box_kind { BOX_TEXT, BOX_PHOTO, BOX_SEAL, BOX_KIND_COUNT };
 enum box_align { ALIGN_LEFT, ALIGN_CENTER, ALIGN_RIGHT, ALIGN_COUNT };
@@ -76,7 +83,8 @@ struct art {
 	const uint8_t *rgb, *ymc[3], *k, *mono, *uv;
 };
 
-struct template {
+struct template
+{
 	char name[64];
 	unsigned width, height, dpi;
 	struct art art[SIDE_COUNT];
@@ -90,19 +98,19 @@ struct template {
 };
 
 /* SHA-256 of a source file; *present is false when there is none. */
-int template_source_hash(const char *dir, int source, uint8_t out[HASH_LEN], bool *present,
-	struct err *e);
+int template_source_hash(
+	const char *dir, int source, uint8_t out[HASH_LEN], bool *present, struct err *e);
 /* Checks and fills everything that lies in t->map; fields are resolved later. */
 int template_parse(struct template *t, const char *path, struct err *e);
 
 /* ---- from RGB to dye (dye.c) ---------------------------------------------------------------- */
 
 /*
- * Converts a w x h piece of upright artwork (words 0xXXRRGGBB, pitch words a row) whose corner lies at
- * (x, y) of a card that is card_h dots high, into Y M C planes in feed orientation.
+ * Converts a w x h piece of upright artwork (words 0xXXRRGGBB, pitch words a row) whose corner lies
+ * at (x, y) of a card that is card_h dots high, into Y M C planes in feed orientation.
  */
-void dye_convert(uint8_t *const ymc[3], unsigned card_h, const uint32_t *rgb, size_t pitch, unsigned x,
-	unsigned y, unsigned w, unsigned h);
+void dye_convert(uint8_t *const ymc[3], unsigned card_h, const uint32_t *rgb, size_t pitch,
+	unsigned x, unsigned y, unsigned w, unsigned h);
 /* No dye where the K plane prints, for lines [x, x + w) and dots of artwork rows [y, y + h). */
 void dye_knock_out(uint8_t *const ymc[3], unsigned card_h, const uint8_t *k, unsigned x, unsigned y,
 	unsigned w, unsigned h);

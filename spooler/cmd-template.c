@@ -1,9 +1,9 @@
 /*
  * cmd-template.c - the commands `preview` and `template build`.
  *
- * Owns their words and what they say. Guarantees: a picture is written complete or not at all and shows
- * exactly the dots that would be printed. On failure the command's error names the file, record or
- * field.
+ * Owns their words and what they say. Guarantees: a picture is written complete or not at all and
+ * shows exactly the dots that would be printed. On failure the command's error names the file,
+ * record or field.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -47,9 +47,9 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 {
 	static const struct option options[] = {{"record", required_argument, NULL, 'r'},
 		{"side", required_argument, NULL, 's'}, {"ribbon", required_argument, NULL, 'b'},
-		{"template", required_argument, NULL, 't'}, {"photos", required_argument, NULL, 'p'},
-		{"output", required_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0}};
+		{"template", required_argument, NULL, 't'},
+		{"photos", required_argument, NULL, 'p'}, {"output", required_argument, NULL, 'o'},
+		{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	const struct {
 		int letter;
 		const char **word;
@@ -71,11 +71,12 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 			}
 		if (!known)
 			return err_set(e, ERR_USAGE,
-				_("preview does not know that option. See: cardspool help preview"));
+				_("preview does not know that option. See: cardspool help "
+				  "preview"));
 	}
 	if (optind != argc - 1 || !p->out)
-		return err_set(e, ERR_USAGE,
-			_("preview takes one batch or roster and -o PICTURE.png."));
+		return err_set(
+			e, ERR_USAGE, _("preview takes one batch or roster and -o PICTURE.png."));
 	p->source = argv[optind];
 	p->ribbon = ribbon_find(p->ribbon_word);
 	if (!p->ribbon)
@@ -179,8 +180,8 @@ faces_draw(struct preview *p, struct err *e)
 		return rc;
 	for (int side = 0; !rc && side < SIDE_COUNT; side++)
 		if (!strcmp(p->side_word, "both") || !strcmp(p->side_word, side_names[side]))
-			rc = face_render(renderer, p->rec, p->photo.data, p->photo.len, (enum side)side,
-				p->ribbon, &p->faces[side], e);
+			rc = face_render(renderer, p->rec, p->photo.data, p->photo.len,
+				(enum side)side, p->ribbon, &p->faces[side], e);
 	renderer_destroy(renderer);
 	return rc;
 }
@@ -199,8 +200,8 @@ preview_report(const struct preview *p)
 		json_object_set_new(panels, side_names[side], json_string(letters));
 	}
 	json_t *report = json_pack("{s:s, s:s, s:I, s:s, s:o}", "file", p->out, "template",
-		template_name(p->template), "record", (json_int_t)p->record, "ribbon", p->ribbon->name,
-		"panels", panels);
+		template_name(p->template), "record", (json_int_t)p->record, "ribbon",
+		p->ribbon->name, "panels", panels);
 	json_dumpf(report, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(report);
@@ -217,8 +218,8 @@ preview_write(const struct preview *p, struct err *e)
 		if (face_any(&p->faces[side]))
 			shown[n++] = &p->faces[side];
 	if (!n)
-		return err_set(e, ERR_MISSING, _("Ribbon %s does not print the %s."), p->ribbon->name,
-			p->side_word);
+		return err_set(e, ERR_MISSING, _("Ribbon %s does not print the %s."),
+			p->ribbon->name, p->side_word);
 	buf_init(&png, PNG_MAX);
 	int rc = face_png_build(&png, shown, n, template_dpi(p->template), e);
 	if (!rc)
@@ -270,7 +271,8 @@ build_run(int argc, char **argv, struct err *e)
 	opterr = 0;
 	while ((c = getopt(argc, argv, "o:")) != -1) {
 		if (c != 'o')
-			return err_set(e, ERR_USAGE, _("template build knows only the option -o FILE."));
+			return err_set(
+				e, ERR_USAGE, _("template build knows only the option -o FILE."));
 		out = optarg;
 	}
 	if (optind != argc - 1)

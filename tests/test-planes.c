@@ -1,0 +1,177 @@
+/*
+ * test-planes.c - planes, faces, dye and ribbons.
+ *
+ * The hash vector was worked out with Python's hashlib over the bytes drawn in planes.c.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "filters/template.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A card of 3 x 2 artwork pixels: 3 lines of 2 dots. */
+enum { W = 3, H = 2 };
+
+static void
+test_orientation(void **state)
+{
+	struct face f = {0};
+	uint8_t *pixels;
+	unsigned w, h;
+	(void)state;
+
+	for (int i = PANEL_Y; i <= PANEL_C; i++)
+		assert_int_equal(plane_create(&f.plane[i], 8, H, W, NULL), 0);
+	assert_int_equal(plane_create(&f.plane[PANEL_K], 1, H, W, NULL), 0);
+	/* Artwork (0, 0), top left, is line 0, dot H - 1; (2, 1), bottom right, is line 2, dot 0.
+	 */
+	f.plane[PANEL_Y].data[0 * H + 1] = 255;
+	f.plane[PANEL_C].data[2 * H + 0] = 100;
+	/* (1, 0) is black resin. */
+	f.plane[PANEL_K].data[1] = 0x80 >> 1;
+	assert_int_equal(face_to_rgb(&f, &pixels, &w, &h, NULL), 0);
+	assert_int_equal(w, W);
+	assert_int_equal(h, H);
+	const uint32_t want[W * H] = {
+		0xffffff00, 0xff000000, 0xffffffff, 0xffffffff, 0xffffffff, 0xff9bffff};
+	assert_memory_equal(pixels, want, sizeof want);
+	free(pixels);
+	face_done(&f);
+}
+
+static void
+test_dye_turns_and_spares_resin(void **state)
+{
+	const uint32_t rgb[4] = {0xff112233, 0xff445566, 0xff778899, 0xffffffff};
+	uint8_t plane[3][W * H];
+	uint8_t *ymc[3] = {plane[0], plane[1], plane[2]};
+	const uint8_t k[W] = {0, 0x40, 0x80};
+	(void)state;
+
+	memset(plane, 7, sizeof plane);
+	/* 2 x 2 pixels at x = 1: lines 1 and 2, the first dot of a line being the lower row. */
+	dye_convert(ymc, H, rgb, 2, 1, 0, 2, 2);
+	const uint8_t yellow[W * H] = {7, 7, 255 - 0x99, 255 - 0x33, 0, 255 - 0x66};
+	const uint8_t cyan[W * H] = {7, 7, 255 - 0x77, 255 - 0x11, 0, 255 - 0x44};
+	assert_memory_equal(plane[0], yellow, sizeof yellow);
+	assert_memory_equal(plane[2], cyan, sizeof cyan);
+	dye_knock_out(ymc, H, k, 0, 0, W, H);
+	const uint8_t spared[W * H] = {7, 7, 255 - 0x99, 0, 0, 255 - 0x66};
+	assert_memory_equal(plane[0], spared, sizeof spared);
+	/* Only the rows asked for: the upper row is dot 1. */
+	memset(plane, 9, sizeof plane);
+	const uint8_t all[W] = {0xc0, 0xc0, 0xc0};
+	dye_knock_out(ymc, H, all, 1, 0, 1, 1);
+	const uint8_t upper[W * H] = {9, 9, 9, 0, 9, 9};
+	assert_memory_equal(plane[1], upper, sizeof upper);
+}
+
+static void
+test_grays_stay_neutral(void **state)
+{
+	(void)state;
+	for (uint32_t v = 0; v < 256; v++) {
+		uint32_t gray = 0xff000000U | v << 16 | v << 8 | v;
+		uint8_t dot[3];
+		uint8_t *ymc[3] = {&dot[0], &dot[1], &dot[2]};
+		dye_convert(ymc, 1, &gray, 1, 0, 0, 1, 1);
+		assert_int_equal(dot[0], 255 - v);
+		assert_true(dot[0] == dot[1] && dot[1] == dot[2]);
+	}
+}
+
+static void
+test_hash(void **state)
+{
+	struct face f = {0};
+	uint8_t hash[HASH_LEN], other[HASH_LEN];
+	char hex[2 * HASH_LEN + 1];
+	(void)state;
+
+	assert_int_equal(plane_create(&f.plane[PANEL_K], 1, 2, 3, NULL), 0);
+	f.plane[PANEL_K].data[0] = 0x80;
+	f.plane[PANEL_K].data[2] = 0x40;
+	f.plane[PANEL_O] = (struct plane){PLANE_FULL, 1, 2, 3, 1, NULL};
+	face_hash(hash, &f);
+	hex_build(hex, hash, HASH_LEN);
+	assert_string_equal(
+		hex, "a85813e38765a3fb5e142b010d69796ecc9cfab9761edd363a9504c2b895478e");
+	f.plane[PANEL_O].fill = PLANE_BLANK;
+	face_hash(other, &f);
+	assert_memory_not_equal(hash, other, HASH_LEN);
+	f.plane[PANEL_O].fill = PLANE_FULL;
+	f.plane[PANEL_K].data[2] ^= 0x80;
+	face_hash(other, &f);
+	assert_memory_not_equal(hash, other, HASH_LEN);
+	face_done(&f);
+}
+
+static void
+test_impossible_shapes(void **state)
+{
+	static const unsigned shapes[][3] = {
+		{2, 10, 10}, {8, 0, 10}, {8, 10, 0}, {1, 4097, 10}, {1, 10, 8193}};
+	struct plane p;
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+		struct err e = {0};
+		assert_int_equal(plane_create(&p, shapes[i][0], shapes[i][1], shapes[i][2], &e),
+			ERR_INTERNAL);
+		assert_int_equal(p.fill, PLANE_ABSENT);
+		assert_true(e.text[0]);
+	}
+	assert_int_equal(plane_stride(1, 648), 81);
+	assert_int_equal(plane_stride(1, 649), 82);
+	assert_int_equal(plane_stride(8, 648), 648);
+}
+
+static void
+test_nothing_to_show(void **state)
+{
+	struct face f = {0};
+	uint8_t *pixels;
+	unsigned w, h;
+	(void)state;
+
+	assert_int_equal(face_to_rgb(&f, &pixels, &w, &h, NULL), ERR_MISSING);
+	assert_null(pixels);
+	f.plane[PANEL_Y] = (struct plane){PLANE_BLANK, 8, 2, 3, 2, NULL};
+	f.plane[PANEL_K] = (struct plane){PLANE_BLANK, 1, 3, 2, 1, NULL};
+	assert_int_equal(face_to_rgb(&f, &pixels, &w, &h, NULL), ERR_INTERNAL);
+}
+
+static void
+test_ribbons(void **state)
+{
+	(void)state;
+	assert_null(ribbon_find("YMCKO"));
+	assert_null(ribbon_find(NULL));
+	assert_string_equal(ribbon_find("ymckok")->back, "K");
+	assert_string_equal(ribbon_find("ymcko")->back, "");
+	assert_string_equal(ribbon_find("ko")->front, "KO");
+	assert_int_equal(ribbon_find("ymckos")->dye_lines, 400);
+	for (const struct ribbon *r = ribbons; r->name; r++)
+		for (const char *p = r->front; *p; p++)
+			assert_non_null(strchr(panel_letters, *p));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_orientation),
+		cmocka_unit_test(test_dye_turns_and_spares_resin),
+		cmocka_unit_test(test_grays_stay_neutral),
+		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_impossible_shapes),
+		cmocka_unit_test(test_nothing_to_show),
+		cmocka_unit_test(test_ribbons),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
