@@ -123,7 +123,7 @@ static void
 layout_size(PangoLayout *layout, double size, int width)
 {
 	PangoFontDescription *font =
-		pango_font_description_copy_static(pango_layout_get_font_description(layout));
+		pango_font_description_copy(pango_layout_get_font_description(layout));
 
 	pango_font_description_set_absolute_size(font, size * PANGO_SCALE);
 	pango_layout_set_font_description(layout, font);
