@@ -140,6 +140,8 @@ manifest_read(struct batch *b, struct err *e)
 	int rc;
 
 	buf_init(&bytes, BATCH_MANIFEST_MAX + 1);
+	if (zip_name_locate(b->zip, ENTRY_MANIFEST, 0) < 0)
+		return damaged(b, e, _("It has no entry that is its manifest."));
 	if ((rc = entry_read(b, ENTRY_MANIFEST, &bytes, BATCH_MANIFEST_MAX, e)))
 		goto out;
 	root = json_loadb((char *)bytes.data, bytes.len, JSON_REJECT_DUPLICATES, NULL);

@@ -228,6 +228,9 @@ int problems_verdict(const struct problems *p, const char *name, size_t n_record
 /* Reads on through every problem of the CSV text; *out is NULL only if no record could be read. */
 void roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
 	const char *name, struct problems *problems);
+/* A problem for each record whose value of a field an earlier record has too. */
+void roster_field_twice(const struct roster *r, const struct field_rule *rule, size_t field,
+	const char *name, struct problems *problems);
 /* The CSV text alone: records are checked, column 照片 is kept as it is written, no folder is looked at.
  * problem may be NULL; then e is the first problem, otherwise it is their count. */
 int roster_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,

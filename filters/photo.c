@@ -441,6 +441,50 @@ ratio_check(const struct schema *s, unsigned width, unsigned height, struct err 
 		width, height, s->photo_ratio_h, s->photo_ratio_w, crop_w, crop_h);
 }
 
+/* A pale grey counts as white, and every blue from the sky's to the navy's as blue. */
+static unsigned
+colour_ground(uint32_t word)
+{
+	int red = word >> 16 & 255, green = word >> 8 & 255, blue = word & 255;
+	int least = red < green ? red : green, most = red > green ? red : green;
+
+	least = blue < least ? blue : least;
+	most = blue > most ? blue : most;
+	if (least >= 170 && most - least <= 45)
+		return PHOTO_WHITE;
+	if (blue >= 60 && blue - red >= 25 && blue - green >= 5)
+		return PHOTO_BLUE;
+	return 0;
+}
+
+/* The upper corners, a sixth of the width and a tenth of the height each, are free of hair and
+ * shoulders: most of their pixels must be of one allowed ground. */
+static int
+ground_check(const struct schema *s, const struct photo *p, struct err *e)
+{
+	unsigned side = p->width / 6 + 1, depth = p->height / 10 + 1, n = 0, white = 0, blue = 0;
+
+	for (unsigned y = 0; y < depth && y < p->height; y++) {
+		for (unsigned x = 0; x < p->width; x++) {
+			uint32_t word;
+			if (x >= side && x + side < p->width)
+				continue;
+			memcpy(&word, p->pixels + ((size_t)y * p->width + x) * 4, sizeof word);
+			unsigned ground = colour_ground(word) & s->photo_grounds;
+			white += ground == PHOTO_WHITE;
+			blue += ground == PHOTO_BLUE;
+			n++;
+		}
+	}
+	if (!s->photo_grounds || (white > blue ? white : blue) * 3 >= n * 2)
+		return 0;
+	return err_set(e, ERR_INPUT,
+		_("the ground behind the head is not %s; take the photo before such a wall."),
+		s->photo_grounds == PHOTO_WHITE  ? _("white")
+		: s->photo_grounds == PHOTO_BLUE ? _("blue")
+						 : _("white or blue"));
+}
+
 int
 photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *e)
 {
@@ -457,6 +501,8 @@ photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err
 		return rc;
 	/* All of its bytes, at the smallest scale: a picture that ends early shows only here. */
 	rc = photo_decode(&p, bytes, len, 1, 1, e);
+	if (!rc)
+		rc = ground_check(s, &p, e);
 	photo_done(&p);
 	return rc;
 }

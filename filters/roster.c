@@ -48,33 +48,6 @@ struct roster_reader {
 	bool stop; /* nothing after this can be understood */
 };
 
-void
-problems_add(void *problems, const struct err *e)
-{
-	struct problems *p = problems;
-
-	if (!p->n++)
-		p->first = *e;
-	if (p->sink)
-		p->sink(p->ctx, e);
-}
-
-int
-problems_verdict(const struct problems *p, const char *name, size_t n_records, struct err *e)
-{
-	if (!p->n)
-		return 0;
-	if (!p->sink) {
-		if (e)
-			*e = p->first;
-		return p->first.code;
-	}
-	return err_set(e, p->first.code,
-		p->n == 1 ? _("%s: %u problem in %zu records; nothing was written.")
-			  : _("%s: %u problems in %zu records; nothing was written."),
-		name, p->n, n_records);
-}
-
 static void
 reader_problem(struct roster_reader *r, const struct err *e)
 {
@@ -431,58 +404,6 @@ csv_read(struct roster_reader *r, const char *text, size_t len)
 		quote_problem(r, r->row_line);
 }
 
-/* ---- the same value twice ---- */
-
-struct value_at {
-	const char *value;
-	const struct record *record;
-};
-
-static int
-value_at_compare(const void *a, const void *b)
-{
-	const struct value_at *x = a, *y = b;
-	int order = strcmp(x->value, y->value);
-
-	return order ? order : x->record->number < y->record->number ? -1 : 1;
-}
-
-static void
-field_twice(struct roster_reader *r, size_t field)
-{
-	size_t n = 0;
-	struct value_at *all = calloc(r->roster->n_records, sizeof *all);
-	struct err e;
-
-	if (!all) {
-		err_set(&e, ERR_SYSTEM, _("Out of memory."));
-		reader_problem(r, &e);
-		return;
-	}
-	for (size_t i = 0; i < r->roster->n_records; i++)
-		if (*r->roster->records[i].values[field])
-			all[n++] = (struct value_at){
-				r->roster->records[i].values[field], &r->roster->records[i]};
-	qsort(all, n, sizeof *all, value_at_compare);
-	for (size_t i = 1, same = 0; i < n; i++) {
-		char place[512];
-		if (strcmp(all[same].value, all[i].value)) {
-			same = i;
-			continue;
-		}
-		record_place(
-			place, sizeof place, r->name, all[i].record->number, all[i].record->line);
-		err_set(&e, ERR_INPUT,
-			_("%s: field %s: the same value as in record %u (line %u); it may be there "
-			  "only "
-			  "once."),
-			place, r->schema->fields[field].name, all[same].record->number,
-			all[same].record->line);
-		reader_problem(r, &e);
-	}
-	free(all);
-}
-
 /* ---- the whole ---- */
 
 static int
@@ -530,7 +451,8 @@ roster_read(struct roster_reader *r, const uint8_t *bytes, size_t len)
 		reader_problem(r, &e);
 	for (size_t i = 0; i < r->schema->n_fields && r->roster->n_records; i++)
 		if (r->schema->fields[i].unique)
-			field_twice(r, i);
+			roster_field_twice(
+				r->roster, &r->schema->fields[i], i, r->name, r->problems);
 }
 
 void
@@ -588,42 +510,4 @@ roster_destroy(struct roster *r)
 		record_done(&r->records[i], &shape);
 	free(r->records);
 	free(r);
-}
-
-/* ---- and back to CSV ---- */
-
-static int
-cell_build(struct buf *out, const char *value, bool last, struct err *e)
-{
-	bool quoted = strpbrk(value, ",\"\r\n") || *value == ' ';
-	int rc = quoted ? buf_append(out, "\"", 1, e) : 0;
-
-	for (const char *at = value; *at && !rc; at++)
-		rc = *at == '"' ? buf_append(out, "\"\"", 2, e) : buf_append(out, at, 1, e);
-	if (!rc && quoted)
-		rc = buf_append(out, "\"", 1, e);
-	return rc ? rc : buf_append(out, last ? "\r\n" : ",", last ? 2 : 1, e);
-}
-
-int
-roster_build(struct buf *out, const struct schema *s, const struct roster *r,
-	const char *(*photo)(void *ctx, size_t index), void *ctx, struct err *e)
-{
-	int rc = 0;
-
-	for (size_t f = 0; f < s->n_fields && !rc; f++)
-		rc = cell_build(out, s->fields[f].name, false, e);
-	if (!rc)
-		rc = cell_build(out, COLUMN_KIND, false, e);
-	if (!rc)
-		rc = cell_build(out, COLUMN_PHOTO, true, e);
-	for (size_t i = 0; i < r->n_records && !rc; i++) {
-		for (size_t f = 0; f < s->n_fields && !rc; f++)
-			rc = cell_build(out, r->records[i].values[f], false, e);
-		if (!rc)
-			rc = cell_build(out, r->records[i].number_kind, false, e);
-		if (!rc)
-			rc = cell_build(out, photo(ctx, i), true, e);
-	}
-	return rc;
 }

@@ -1,0 +1,307 @@
+/*
+ * test-photo.c - probe, rules and decoding of photos. Pictures are made in memory; the expected
+ * pixels follow from the BMP format and are written down by hand.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "tests/data.h"
+
+static uint32_t
+pixel(const struct photo *p, unsigned x, unsigned y)
+{
+	uint32_t word;
+
+	memcpy(&word, p->pixels + ((size_t)y * p->width + x) * 4, sizeof word);
+	return word & 0xffffff;
+}
+
+/* 9 x 2 pixels, the top left one red or of palette index 1, all others black or index 0. */
+static void
+bmp_depths(void **state)
+{
+	static const struct {
+		unsigned bits;
+		int height;
+		uint32_t corner;
+	} rows[] = {
+		{1, 2, 0xffffff},
+		{1, -2, 0xffffff},
+		{4, 2, 0x111111},
+		{8, 2, 0x010101},
+		{24, 2, 0xff0000},
+		{24, -2, 0xff0000},
+		{32, 2, 0xff0000},
+		{32, -2, 0xff0000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf bmp;
+		struct photo p;
+		unsigned w, h;
+		struct err e = {0};
+		buf_init(&bmp, 65536);
+		size_t at = bmp_make(&bmp, 9, rows[i].height, rows[i].bits);
+		size_t stride = (9 * rows[i].bits + 31) / 32 * 4;
+		uint8_t *top = bmp.data + at + (rows[i].height > 0 ? stride : 0);
+		if (rows[i].bits >= 24)
+			top[2] = 0xff;
+		else
+			top[0] = (uint8_t)(1u << (8 - rows[i].bits));
+		assert_int_equal(photo_probe(bmp.data, bmp.len, &w, &h, &e), 0);
+		assert_int_equal(w, 9);
+		assert_int_equal(h, 2);
+		if (photo_decode(&p, bmp.data, bmp.len, 0, 0, &e))
+			fail_msg("%u bits: %s", rows[i].bits, e.text);
+		assert_int_equal(pixel(&p, 0, 0), rows[i].corner);
+		assert_int_equal(pixel(&p, 1, 0), 0);
+		assert_int_equal(pixel(&p, 0, 1), 0);
+		assert_int_equal(pixel(&p, 8, 1), 0);
+		photo_done(&p);
+		/* One byte less is a picture cut off. */
+		assert_int_equal(photo_probe(bmp.data, bmp.len - 1, &w, &h, &e), ERR_INPUT);
+		buf_done(&bmp);
+	}
+}
+
+static void
+bmp_that_is_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t value;
+		unsigned n;
+		const char *says;
+	} rows[] = {
+		{30, 1, 4, "RLE"},
+		{30, 3, 4, "rare kind"},
+		{30, 4, 4, "rare kind"},
+		{28, 16, 2, "16 bits"},
+		{28, 0, 2, "0 bits"},
+		{18, 0, 4, "0 x"},
+		{18, 0x7fffffff, 4, "claims to be"},
+		{22, 0x80000000u, 4, "claims to be"},
+		{10, 0xfffffff0u, 4, "damaged"},
+		{10, 20, 4, "damaged"},
+		{14, 39, 4, "damaged"},
+		{14, 0xffffffffu, 4, "damaged"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf bmp;
+		unsigned w, h;
+		struct err e = {0};
+		buf_init(&bmp, 65536);
+		bmp_make(&bmp, 9, 2, 24);
+		le_store(bmp.data + rows[i].at, rows[i].value, rows[i].n);
+		assert_int_equal(photo_probe(bmp.data, bmp.len, &w, &h, &e), ERR_INPUT);
+		if (!strstr(e.text, rows[i].says))
+			fail_msg("row %zu: %s", i, e.text);
+		buf_done(&bmp);
+	}
+}
+
+static void
+jpeg_is_scaled_down(void **state)
+{
+	static const struct {
+		unsigned want_w, want_h, width, height;
+	} rows[] = {
+		{240, 300, 240, 300},
+		{0, 0, 60, 75},     /* 1/8 */
+		{61, 75, 120, 150}, /* 2/8 */
+		{5000, 5000, 480, 600},
+	};
+	struct buf jpeg;
+
+	(void)state;
+	buf_init(&jpeg, PHOTO_FILE_MAX);
+	jpeg_make(&jpeg, 480, 600, 80, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct photo p;
+		assert_int_equal(
+			photo_decode(&p, jpeg.data, jpeg.len, rows[i].want_w, rows[i].want_h, NULL),
+			0);
+		assert_int_equal(p.width, rows[i].width);
+		assert_int_equal(p.height, rows[i].height);
+		assert_true((pixel(&p, 3, 3) & 0xff) >= 245);
+		photo_done(&p);
+	}
+	buf_done(&jpeg);
+}
+
+static void
+jpeg_that_is_refused(void **state)
+{
+	struct buf jpeg;
+	struct photo p;
+	unsigned w, h;
+	struct err e = {0};
+
+	(void)state;
+	buf_init(&jpeg, PHOTO_FILE_MAX);
+	jpeg_make(&jpeg, 240, 300, 80, 50);
+	/* The second half is missing: the header is good, the face is not. */
+	assert_int_equal(photo_probe(jpeg.data, jpeg.len / 2, &w, &h, &e), 0);
+	assert_int_equal(photo_decode(&p, jpeg.data, jpeg.len / 2, 0, 0, &e), ERR_INPUT);
+	assert_null(p.pixels);
+	assert_non_null(strstr(e.text, "damaged"));
+	assert_int_equal(photo_probe(jpeg.data, 20, &w, &h, &e), ERR_INPUT);
+	/* The header claims 65 500 x 65 500: refused before a byte is decoded. */
+	for (size_t i = 0; i + 9 < jpeg.len; i++)
+		if (jpeg.data[i] == 0xff && jpeg.data[i + 1] == 0xc0) {
+			memcpy(jpeg.data + i + 5, "\xff\xdc\xff\xdc", 4);
+			break;
+		}
+	assert_int_equal(photo_decode(&p, jpeg.data, jpeg.len, 0, 0, &e), ERR_INPUT);
+	assert_non_null(strstr(e.text, "65500 x 65500"));
+	buf_done(&jpeg);
+}
+
+static void
+not_a_photo(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *says;
+	} rows[] = {
+		{"", 0, "empty"},
+		{"hello world", 11, "neither"},
+		{"\x89PNG\r\n\x1a\n", 8, "PNG"},
+		{"GIF89a", 6, "GIF"},
+		{"RIFF....WEBP", 12, "WebP"},
+		{"\0\0\0\x18"
+		 "ftypheic",
+			12, "HEIC"},
+		{"II*\0", 4, "TIFF"},
+		{"BM", 2, "damaged"},
+		{"\xff\xd8\xff", 3, "damaged"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		unsigned w, h;
+		struct err e = {0};
+		assert_int_equal(
+			photo_probe((const uint8_t *)rows[i].bytes, rows[i].len, &w, &h, &e),
+			ERR_INPUT);
+		if (!strstr(e.text, rows[i].says))
+			fail_msg("row %zu: %s", i, e.text);
+	}
+}
+
+static void
+rules(void **state)
+{
+	static const struct {
+		unsigned width, height, noise;
+		const char *says;
+	} rows[] = {
+		{240, 300, 0, NULL},
+		{241, 301, 0, NULL}, /* 301.25 rounded */
+		{242, 303, 0, NULL}, /* 302.5 rounded up */
+		{242, 302, 0, NULL}, /* and down */
+		{240, 302, 0, "Crop it to 240 wide and 300 high"},
+		{240, 298, 0, "Crop it to 238 wide and 298 high"},
+		{300, 240, 0, "must be 5:4"},
+		{800, 1000, 80, "at most 20480"},
+	};
+	struct schema *s = schema_special();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf jpeg;
+		struct err e = {0};
+		buf_init(&jpeg, PHOTO_FILE_MAX);
+		jpeg_make(&jpeg, rows[i].width, rows[i].height, 90, rows[i].noise);
+		int rc = photo_check(s, jpeg.data, jpeg.len, &e);
+		assert_int_equal(rc, rows[i].says ? ERR_INPUT : 0);
+		if (rows[i].says && !strstr(e.text, rows[i].says))
+			fail_msg("row %zu: %s", i, e.text);
+		buf_done(&jpeg);
+	}
+	schema_destroy(s);
+}
+
+/* Exactly 20 KB passes, one byte more does not; what follows the picture in a BMP file does not
+ * matter. */
+static void
+twenty_kilobytes(void **state)
+{
+	struct schema *s = schema_special();
+	struct buf bmp;
+	struct err e = {0};
+	static const uint8_t zero[1024];
+
+	(void)state;
+	buf_init(&bmp, 65536);
+	size_t at = bmp_make(&bmp, 72, 90, 24);
+	memset(bmp.data + at, 0xff, bmp.len - at);
+	assert_int_equal(buf_append(&bmp, zero, 20480 - bmp.len, NULL), 0);
+	assert_int_equal(photo_check(s, bmp.data, bmp.len, &e), 0);
+	assert_int_equal(buf_append(&bmp, zero, 1, NULL), 0);
+	assert_int_equal(photo_check(s, bmp.data, bmp.len, &e), ERR_INPUT);
+	assert_non_null(strstr(e.text, "20481 bytes"));
+	buf_done(&bmp);
+	schema_destroy(s);
+}
+
+static void
+grounds(void **state)
+{
+	static const struct {
+		uint8_t blue, green, red;
+		bool good;
+	} rows[] = {
+		{255, 255, 255, true},
+		{230, 235, 240, true},
+		{219, 142, 67, true},
+		{139, 0, 0, true},
+		{40, 40, 200, false},
+		{60, 160, 60, false},
+		{90, 90, 90, false},
+		{0, 0, 0, false},
+	};
+	struct schema *s = schema_special();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf bmp;
+		struct err e = {0};
+		buf_init(&bmp, 65536);
+		size_t at = bmp_make(&bmp, 40, 50, 24);
+		for (size_t p = at; p < bmp.len; p += 3) {
+			bmp.data[p] = rows[i].blue;
+			bmp.data[p + 1] = rows[i].green;
+			bmp.data[p + 2] = rows[i].red;
+		}
+		assert_int_equal(
+			photo_check(s, bmp.data, bmp.len, &e), rows[i].good ? 0 : ERR_INPUT);
+		if (!rows[i].good)
+			assert_non_null(strstr(e.text, "white or blue"));
+		s->photo_grounds = 0;
+		assert_int_equal(photo_check(s, bmp.data, bmp.len, &e), 0);
+		s->photo_grounds = PHOTO_WHITE | PHOTO_BLUE;
+		buf_done(&bmp);
+	}
+	schema_destroy(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bmp_depths),
+		cmocka_unit_test(bmp_that_is_refused),
+		cmocka_unit_test(jpeg_is_scaled_down),
+		cmocka_unit_test(jpeg_that_is_refused),
+		cmocka_unit_test(not_a_photo),
+		cmocka_unit_test(rules),
+		cmocka_unit_test(twenty_kilobytes),
+		cmocka_unit_test(grounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
