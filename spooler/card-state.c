@@ -18,57 +18,47 @@ const struct card_state_row card_states[CARD_STATE_COUNT] = {
 	[CARD_FEEDING] = {CARD_FEEDING, "feeding", ACT_FEED, true, false,
 		N_("a card is being taken from the hopper"),
 		N_("The order to feed is on disk; a blank card may have left the hopper, nothing "
-		   "is "
-		   "written or printed on it.")},
+		   "is written or printed on it.")},
 	[CARD_AT_STATION] = {CARD_AT_STATION, "at-station", ACT_NONE, true, false,
 		N_("in the machine, untouched"),
 		N_("The printer confirmed one card inside; nothing is printed on it and its chip "
-		   "is not "
-		   "proved.")},
+		   "is not proved.")},
 	[CARD_ENCODING] = {CARD_ENCODING, "encoding", ACT_ENCODE, true, false,
 		N_("its chip is being written"),
 		N_("The chip's number and the hash of what it shall hold are on disk; the chip may "
-		   "be "
-		   "blank, partly or completely written, nothing is printed.")},
+		   "be blank, partly or completely written, nothing is printed.")},
 	[CARD_ENCODED] = {CARD_ENCODED, "encoded", ACT_NONE, true, false,
 		N_("its chip is written and proved"),
 		N_("The chip was read back under its new keys and is right; nothing is printed.")},
 	[CARD_PRINTING] = {CARD_PRINTING, "printing", ACT_PRINT, true, false,
 		N_("it is being printed"),
 		N_("The hashes of both faces and the printer's counter are on disk; the card may "
-		   "be "
-		   "untouched, partly or completely printed.")},
+		   "be untouched, partly or completely printed.")},
 	[CARD_DONE] = {CARD_DONE, "done", ACT_NONE, true, true, N_("finished and good"),
 		N_("The printer confirmed the print and the eject; chip and face belong to this "
-		   "record. It "
-		   "is never made again.")},
+		   "record. It is never made again.")},
 	[CARD_REJECTING] = {CARD_REJECTING, "rejecting", ACT_REJECT, true, false,
 		N_("it is being thrown into the reject box"),
 		N_("The order to reject and its cause are on disk; the card is inside or in the "
-		   "reject "
-		   "box, never among the good ones.")},
+		   "reject box, never among the good ones.")},
 	[CARD_REJECTED] = {CARD_REJECTED, "rejected", ACT_NONE, true, true, N_("in the reject box"),
 		N_("The printer confirmed that the card went to the reject box; a fresh card may "
-		   "take its "
-		   "place.")},
+		   "take its place.")},
 	[CARD_SPOILED] = {CARD_SPOILED, "spoiled", ACT_NONE, true, true,
 		N_("taken out by hand and not good"),
 		N_("The card was seen gone from the machine after a jam, or a person said so; a "
-		   "fresh card "
-		   "may take its place.")},
+		   "fresh card may take its place.")},
 	[CARD_DOUBT] = {CARD_DOUBT, "doubt", ACT_NONE, true, false,
 		N_("held: nobody knows yet what happened to it"),
 		N_("An act began and its outcome is unknown. Nothing is made for this record until "
-		   "it is "
-		   "observed or a person decides.")},
+		   "it is observed or a person decides.")},
 	[CARD_CANCELLED] = {CARD_CANCELLED, "cancelled", ACT_NONE, false, true,
 		N_("cancelled before a card was fed"),
 		N_("No card was taken from the hopper for it.")},
 	[CARD_VOID] = {CARD_VOID, "void", ACT_NONE, true, true,
 		N_("a good card that was declared void"),
 		N_("The card was made and must be destroyed; its chip stays on record and a fresh "
-		   "card may "
-		   "take its place.")},
+		   "card may take its place.")},
 };
 
 const struct card_transition card_transitions[] = {

@@ -233,8 +233,7 @@ card_resolve(int argc, char **argv, struct err *e)
 	if (rc == 0 && q.verdict == CARD_STATE_COUNT)
 		rc = err_set(e, ERR_USAGE, "%s",
 			_("Say what became of the card: --good, --rejected (it lies in the reject "
-			  "box), --spoiled (not good, "
-			  "taken out) or --blank (no card was used)."));
+			  "box), --spoiled (not good, taken out) or --blank (no card was used)."));
 	if (rc == 0)
 		rc = card_decide(&q, CARD_DOUBT, q.verdict, e);
 	return request_end(&q, rc);

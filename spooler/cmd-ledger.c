@@ -190,7 +190,8 @@ job_show(int argc, char **argv, struct err *e)
 	list.table = cards_table();
 	if (rc == 0)
 		rc = ledger_cards(q.ledger, q.job_row.uuid, -1, visit_card_list, &list, e);
-	textable_print(list.table, stdout);
+	if (textable_rows(list.table) > 0)
+		textable_print(list.table, stdout);
 	textable_destroy(list.table);
 	list.table = failures_table();
 	if (rc == 0)

@@ -395,8 +395,7 @@ ledger_verify(struct ledger *l, void (*problem)(void *ctx, const char *line), vo
 	if (rc == 0 && v.n_problems > 0)
 		rc = err_set(e, ERR_INPUT,
 			_("The ledger %s was changed from outside: %" PRIu64
-			  " problems. Keep the file as it is and "
-			  "compare it with its last copy."),
+			  " problems. Keep the file as it is and compare it with its last copy."),
 			l->path, v.n_problems);
 	return rc;
 }

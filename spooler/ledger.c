@@ -462,8 +462,7 @@ file_prepare(struct ledger *l, enum ledger_mode mode, struct err *e)
 	if (errno == ENOENT && mode == LEDGER_READ)
 		return err_set(e, ERR_MISSING,
 			_("There is no ledger %s yet. The first card job makes it; to read another "
-			  "one, use "
-			  "--ledger FILE."),
+			  "one, use --ledger FILE."),
 			l->path);
 	if (errno == EACCES)
 		return err_set(
