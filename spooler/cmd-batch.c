@@ -107,6 +107,23 @@ order_check(const char *order, struct err *e)
 	return 0;
 }
 
+/* The batch takes OUT's place by renaming: never the roster's, never a device's. */
+static int
+out_check(const struct pack_args *a, struct err *e)
+{
+	struct stat out, roster;
+
+	if (stat(a->out, &out) < 0)
+		return 0;
+	if (!S_ISREG(out.st_mode))
+		return err_set(e, ERR_USAGE,
+			_("pack: %s is there and is not a file; name another with -o."), a->out);
+	if (!stat(a->roster, &roster) && roster.st_dev == out.st_dev && roster.st_ino == out.st_ino)
+		return err_set(e, ERR_USAGE,
+			_("pack: %s is the roster itself; name another file with -o."), a->out);
+	return 0;
+}
+
 /* ---- template ---- */
 
 struct pack_template {
@@ -294,9 +311,10 @@ pack_print(
 		return;
 	}
 	shell_word(word, sizeof word, a->out);
-	printf(_("%s: %u records, %u photos, %jd bytes, batch %.12s; queue it with: lp -d QUEUE "
-		 "%s\n"),
-		a->out, info->n_records, photos, bytes, hex, word);
+	printf("%s: ", a->out);
+	printf(ngettext("%u record, ", "%u records, ", info->n_records), info->n_records);
+	printf(ngettext("%u photo, ", "%u photos, ", photos), photos);
+	printf(_("%jd bytes, batch %.12s; queue it with: lp -d QUEUE %s\n"), bytes, hex, word);
 }
 
 /* Opens what was written, as the filter will, and reads its last record. */
@@ -354,7 +372,8 @@ pack_run(int argc, char **argv, struct err *e)
 	struct pack_args args;
 	int rc;
 
-	if ((rc = pack_args_parse(&args, argc, argv, e)) || (rc = order_check(args.order, e)))
+	if ((rc = pack_args_parse(&args, argc, argv, e)) || (rc = order_check(args.order, e)) ||
+		(rc = out_check(&args, e)))
 		goto out;
 	if (!args.templates) {
 		if ((rc = config_load(&config, e)))
