@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -125,6 +126,45 @@ every_state_is_reached(void **state)
 		assert_true(reached[i]);
 }
 
+/* doc/LEDGER.md shows the same rows as the tables. */
+static void
+the_page_says_the_same(void **state)
+{
+	static const char *const acts[ACT_COUNT] = {"", "feed", "encode", "print", "reject"};
+	const char *top = getenv("srcdir");
+	char path[4096], line[1024];
+	struct buf page;
+	struct err e;
+
+	(void)state;
+	buf_init(&page, 1 << 20);
+	snprintf(path, sizeof path, "%s/doc/LEDGER.md", top ? top : ".");
+	if (!top && file_read(&page, path, 1 << 20, &e) != 0)
+		skip();
+	if (top)
+		assert_int_equal(file_read(&page, path, 1 << 20, &e), 0);
+	assert_int_equal(buf_append(&page, "", 1, &e), 0);
+	for (int i = 0; i < CARD_STATE_COUNT; i++) {
+		const struct card_state_row *r = &card_states[i];
+
+		snprintf(line, sizeof line, "| `%s` | %s | %s | %s | %s |\n", r->name,
+			acts[r->intent], r->fed ? "yes" : "no", r->means, r->guarantee);
+		if (!strstr((char *)page.data, line))
+			print_error("missing: %s", line);
+		assert_non_null(strstr((char *)page.data, line));
+	}
+	for (size_t i = 0; i < n_card_transitions; i++) {
+		const struct card_transition *t = &card_transitions[i];
+
+		snprintf(line, sizeof line, "| `%s` | `%s` | %s |\n", card_states[t->from].name,
+			card_states[t->to].name, t->why);
+		if (!strstr((char *)page.data, line))
+			print_error("missing: %s", line);
+		assert_non_null(strstr((char *)page.data, line));
+	}
+	buf_done(&page);
+}
+
 int
 main(void)
 {
@@ -137,6 +177,7 @@ main(void)
 		cmocka_unit_test(doubt_never_leads_into_an_act),
 		cmocka_unit_test(final_states_stay),
 		cmocka_unit_test(every_state_is_reached),
+		cmocka_unit_test(the_page_says_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
