@@ -1,5 +1,5 @@
 /*
- * photo.c - BMP and JPEG photos: probe, check, decode.
+ * photo.c - BMP and JPEG photos: probe and decode.
  *
  * Guarantees: size and kind are known from the header, and a picture of absurd size is refused,
  * before a pixel is decoded; a damaged picture is an error, never half a face. No EXIF: the pixels
@@ -416,93 +416,4 @@ photo_done(struct photo *p)
 {
 	free(p->pixels);
 	*p = (struct photo){0};
-}
-
-/* ---- rules ---- */
-
-/* Height to width as the schema has it, the odd side rounded to a whole pixel either way. */
-static int
-ratio_check(const struct schema *s, unsigned width, unsigned height, struct err *e)
-{
-	uint64_t rh = s->photo_ratio_h, rw = s->photo_ratio_w;
-
-	if (!rh || !rw)
-		return 0;
-	uint64_t a = height * rw, b = width * rh;
-	if ((a > b ? a - b : b - a) < (rh > rw ? rh : rw))
-		return 0;
-	/* The largest cut of the right shape. */
-	unsigned crop_w = a > b ? width : (unsigned)(a / rh);
-	unsigned crop_h = a > b ? (unsigned)(b / rw) : height;
-	return err_set(e, ERR_INPUT,
-		_("the photo is %u wide and %u high; height to width must be %u:%u. Crop it to %u "
-		  "wide "
-		  "and %u high."),
-		width, height, s->photo_ratio_h, s->photo_ratio_w, crop_w, crop_h);
-}
-
-/* A pale grey counts as white, and every blue from the sky's to the navy's as blue. */
-static unsigned
-colour_ground(uint32_t word)
-{
-	int red = word >> 16 & 255, green = word >> 8 & 255, blue = word & 255;
-	int least = red < green ? red : green, most = red > green ? red : green;
-
-	least = blue < least ? blue : least;
-	most = blue > most ? blue : most;
-	if (least >= 170 && most - least <= 45)
-		return PHOTO_WHITE;
-	if (blue >= 60 && blue - red >= 25 && blue - green >= 5)
-		return PHOTO_BLUE;
-	return 0;
-}
-
-/* The upper corners, a sixth of the width and a tenth of the height each, are free of hair and
- * shoulders: most of their pixels must be of one allowed ground. */
-static int
-ground_check(const struct schema *s, const struct photo *p, struct err *e)
-{
-	unsigned side = p->width / 6 + 1, depth = p->height / 10 + 1, n = 0, white = 0, blue = 0;
-
-	for (unsigned y = 0; y < depth && y < p->height; y++) {
-		for (unsigned x = 0; x < p->width; x++) {
-			uint32_t word;
-			if (x >= side && x + side < p->width)
-				continue;
-			memcpy(&word, p->pixels + ((size_t)y * p->width + x) * 4, sizeof word);
-			unsigned ground = colour_ground(word) & s->photo_grounds;
-			white += ground == PHOTO_WHITE;
-			blue += ground == PHOTO_BLUE;
-			n++;
-		}
-	}
-	if (!s->photo_grounds || (white > blue ? white : blue) * 3 >= n * 2)
-		return 0;
-	return err_set(e, ERR_INPUT,
-		_("the ground behind the head is not %s; take the photo before such a wall."),
-		s->photo_grounds == PHOTO_WHITE  ? _("white")
-		: s->photo_grounds == PHOTO_BLUE ? _("blue")
-						 : _("white or blue"));
-}
-
-int
-photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *e)
-{
-	unsigned width, height;
-	struct photo p;
-	int rc;
-
-	if (s->photo_max_bytes && len > s->photo_max_bytes)
-		return err_set(e, ERR_INPUT,
-			_("the photo has %zu bytes, at most %u are allowed; save it smaller."), len,
-			s->photo_max_bytes);
-	if ((rc = photo_probe(bytes, len, &width, &height, e)) ||
-		(rc = ratio_check(s, width, height, e)))
-		return rc;
-	/* All of its bytes, at the smallest scale: a picture that ends early shows only here. */
-	rc = photo_decode(&p, bytes, len, 1, 1, e);
-	if (!rc)
-		rc = ground_check(s, &p, e);
-	photo_done(&p);
-	return rc;
 }
