@@ -10,6 +10,7 @@
  */
 #include "filters/card.h"
 
+#include <glib.h>
 #include <cups/cups.h>
 #include <cups/ppd.h>
 #include <errno.h>
@@ -190,11 +191,26 @@ stdin_spool(struct filter *f, char path[PATH_LEN], struct err *e)
 	return 0;
 }
 
+/* The one setting that a filter shares with the floors above: [paths] templates. Whatever is wrong with the
+ * file is told by the backend, which reads all of it before a card is fed. */
+static char *
+templates_folder(void)
+{
+	const char *named = getenv("CARDSPOOL_CONF");
+	GKeyFile *file = g_key_file_new();
+	char *folder = NULL;
+
+	if (g_key_file_load_from_file(file, named ? named : SYSCONFDIR "/cardspool/cardspool.conf",
+		    G_KEY_FILE_NONE, NULL))
+		folder = g_key_file_get_string(file, "paths", "templates", NULL);
+	g_key_file_free(file);
+	return folder ? folder : g_strdup(PKGDATADIR "/templates");
+}
+
 static int
 template_find(struct filter *f, struct err *e)
 {
 	const char *name = batch_info(f->batch)->template_name;
-	const char *folder = getenv("CARDSPOOL_TEMPLATES");
 	static const char allowed[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	char path[PATH_LEN];
@@ -203,7 +219,9 @@ template_find(struct filter *f, struct err *e)
 		return err_set(e, ERR_INPUT,
 			_("The batch names its template with characters that a "
 			  "template's name cannot have."));
-	snprintf(path, sizeof path, "%s/%s", folder ? folder : PKGDATADIR "/templates", name);
+	char *folder = templates_folder();
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	g_free(folder);
 	int rc = template_open(&f->template, path, e);
 	return rc ? rc : renderer_create(&f->renderer, f->template, e);
 }

@@ -147,6 +147,7 @@ def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, 
         write_json(at("failures.json"), failures)
         machine = cups.tell("stat")
         printer = cups.printer()
+        impressions = int(cups.job(job).get("job-impressions-completed", "0"))
         collect(cups, directory, cards)
         cups.stop()
         cups.cardspool("ledger", "copy", at("ledger.db"))
@@ -159,7 +160,7 @@ def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, 
     fed = HOPPER - machine["hopper"]
     summary = {"records": n, "fed": fed, "good": done, "rejected": rejected, "doubt": doubt,
                "rejected_by_cause": {}, "job": job, "job_state": state,
-               "message": printer.get("printer-state-message", ""), "seconds": round(seconds, 2)}
+               "message": printer.get("printer-state-message", ""), "seconds": round(seconds, 2), "impressions": impressions}
     for c in cards:
         if c["state"] in ("rejected", "spoiled"):
             summary["rejected_by_cause"][c["cause"]] = summary["rejected_by_cause"].get(c["cause"], 0) + 1
