@@ -160,7 +160,7 @@ ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
 		return look_failed(rc, e);
 	out->ribbon.level = left <= INT32_MAX ? (int)left : -1;
 	out->ribbon.capacity = size <= INT32_MAX ? (int)size : -1;
-	if (left == 0)
+	if (left == 0 && p->m->dialect->ribbon_exact)
 		fault = FAULT_RIBBON_END;
 	if (!out->fault)
 		out->fault = fault;

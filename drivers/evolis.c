@@ -55,8 +55,7 @@ static const struct dialect classic = {
 		[ASK_COVER] = "Rse;o",
 		[ASK_FEEDER] = "Rse;f",
 		[ASK_RIBBON_MARK] = "Rcr",
-		[ASK_RIBBON_LEFT] = "Rrt;count",
-		[ASK_RIBBON_SIZE] = "Rrt;qty",
+		[ASK_RIBBON_LEFT] = "Rco;i", /* a count, no tag: near the end it is a guess */
 		[ASK_CARDS] = "Rco;c",
 		[ASK_CLEANING] = "Rco;r"},
 };

@@ -121,6 +121,7 @@ struct dialect {
 	const char *feed[PLACE_SOMEWHERE + 1];
 	const char *eject[2]; /* by enum card_exit */
 	const char *question[ASK_COUNT];
+	bool ribbon_exact; /* 0 left means the end */
 };
 
 /* The family's columns of a model. Everything the documents leave open is here, never in code. */

@@ -422,8 +422,8 @@ fake_say(struct fake *f, const char *command)
 	static const struct {
 		const char *command, *reply;
 	} said[] = {{"Rsn", "D3-0001"}, {"Rtp", "Dualys 3"}, {"Rfv", "1021"},
-		{"Rse;o", "5,00 Volts"}, {"Rse;f", "5,00 Volts"}, {"Rrt;count", "87"},
-		{"Rrt;qty", "100"}, {"Rco;c", "1234"}, {"Rco;r", "400"}};
+		{"Rse;o", "5,00 Volts"}, {"Rse;f", "5,00 Volts"}, {"Rco;i", "87"},
+		{"Rco;c", "1234"}, {"Rco;r", "400"}};
 	static const struct {
 		const char *command, *place;
 	} moves[] = {{"Sic", "CONTACTLESS CARD"}, {"Sis", "SMART CARD"}, {"Ser", "NO CARD"},
@@ -900,8 +900,8 @@ test_status(void **state)
 			FAULT_HOPPER_EMPTY},
 		{{"Rcr", ANSWER, "ERROR RIBBON", 0, 0, 0}, {0}, "NO CARD", 0x18, 0,
 			FAULT_RIBBON_END},
-		{{"Rrt;count", ANSWER, "0", 0, 0, 0}, {0}, "NO CARD", 0x18, 0, FAULT_RIBBON_END},
-		{{"Rrt;count", ANSWER, "ERR RIB DETECTION", 0, 0, 0}, {0}, "NO CARD", 0x18, 0,
+		{{"Rco;i", ANSWER, "0", 0, 0, 0}, {0}, "NO CARD", 0x18, 0, FAULT_NONE},
+		{{"Rco;i", ANSWER, "ERR RIB DETECTION", 0, 0, 0}, {0}, "NO CARD", 0x18, 0,
 			FAULT_RIBBON_NONE},
 		{{"Rlr", ANSWER, "CARD JAM", 0, 0, 0}, {"Rlr;p", ANSWER, "ERR CARD", 0, 0, 0},
 			"CARD", 0x10, 0, FAULT_MECHANICAL},
@@ -909,9 +909,9 @@ test_status(void **state)
 		{{"Rco;c", ANSWER, "12?4", 0, 0, 0}, {0}, "NO CARD", 0x18, ERR_DEVICE,
 			FAULT_GARBLED_REPLY},
 		{{"Rlr;p", MUTE, NULL, 0, 0, 0}, {0}, "NO CARD", 0x18, ERR_DEVICE, FAULT_NO_REPLY},
-		{{"Rrt", ANSWER, "OPT NOT AVAILABLE", 0, 0, 0},
+		{{"Rco;i", ANSWER, "OPT NOT AVAILABLE", 0, 0, 0},
 			{"Rco", ANSWER, "ERROR CDE", 0, 0, 0}, "NO CARD", 0x18, 0, FAULT_NONE},
-		{{"Rrt;count", ANSWER, "OK", 0, 0, 1}, {0}, "NO CARD", 0x18, 0, FAULT_NONE},
+		{{"Rco;i", ANSWER, "OK", 0, 0, 1}, {0}, "NO CARD", 0x18, 0, FAULT_NONE},
 	};
 
 	(void)state;
@@ -950,7 +950,7 @@ test_status_values(void **state)
 	assert_int_equal(st.cards, 1234);
 	assert_int_equal(st.cleaning_left, 400);
 	assert_int_equal(st.ribbon.level, 87);
-	assert_int_equal(st.ribbon.capacity, 100);
+	assert_int_equal(st.ribbon.capacity, -1);
 	f.rules[0] = (struct rule){.command = "Rco", .text = "ERROR CDE"};
 	assert_int_equal(printer_evolis.status(p, &st, &e), 0);
 	assert_int_equal(st.cards, -1);
