@@ -1,0 +1,635 @@
+/*
+ * console.c - the fault console: what goes wrong, when, and for how long.
+ *
+ * One command per line over a Unix socket or from a script, one line of JSON as the answer. A line
+ * may wait for a card, a command or a moment ("at ..."), and may end by itself ("... for MS").
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "tests/emulator/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define WORDS_MAX 12
+#define LINE_MAX_ 512
+
+enum trigger { AT_CARD, AT_COMMAND, AT_MS };
+
+struct event {
+	struct event *next;
+	enum trigger trigger;
+	unsigned n; /* card serial, or how many more commands */
+	uint64_t due_ms;
+	char name[16];
+	char line[LINE_MAX_];
+};
+
+struct console {
+	struct event *events;
+	int listener;
+	char path[108];
+	pthread_t thread;
+};
+
+struct words {
+	char text[LINE_MAX_];
+	const char *rest; /* of the original line, after the first word */
+	char *w[WORDS_MAX];
+	unsigned n;
+};
+
+typedef const char *verb_run(struct emu *emu, struct printer *p, struct words *w);
+
+/* ---- the verbs: NULL, or what is wrong with the line ---- */
+
+static const char *
+verb_jam(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)emu;
+	for (int s = 0; s < STEP_COUNT; s++) {
+		if (!strcmp(w->w[1], step_names[s])) {
+			p->faults.jam[s] = true;
+			return NULL;
+		}
+	}
+	return "no such step";
+}
+
+/* Faults that are a word for on and a word for off. */
+static const struct toggle {
+	const char *verb, *on, *off;
+	size_t at;
+} toggles[] = {
+	{"cover", "open", "close", offsetof(struct faults, cover_open)},
+	{"output", "full", "empty", offsetof(struct faults, output_full)},
+	{"reject", "full", "empty", offsetof(struct faults, reject_full)},
+	{"head", "hot", "cool", offsetof(struct faults, head_hot)},
+	{"cleaning", "due", "done", offsetof(struct faults, cleaning_due)},
+	{"mute", NULL, "off", offsetof(struct faults, mute)},
+	{"deaf", NULL, "off", offsetof(struct faults, deaf)},
+	{"garble", NULL, "off", offsetof(struct faults, garble)},
+};
+
+static const char *
+verb_toggle(struct emu *emu, struct printer *p, struct words *w)
+{
+	for (size_t i = 0; i < EMU_LEN(toggles); i++) {
+		const struct toggle *t = &toggles[i];
+		if (strcmp(t->verb, w->w[0]))
+			continue;
+		const char *word = w->n > 1 ? w->w[1] : NULL;
+		bool on = word && t->on ? !strcmp(word, t->on) : !word && !t->on;
+		if (!on && (!word || strcmp(word, t->off)))
+			return "no such state";
+		*(bool *)((char *)&p->faults + t->at) = on;
+		if (!on && !strcmp(t->verb, "output"))
+			p->output_now = 0;
+		if (!on && !strcmp(t->verb, "reject"))
+			p->reject_now = 0;
+		if (!on && !strcmp(t->verb, "cleaning"))
+			p->since_cleaning = 0;
+		pthread_cond_broadcast(&emu->work);
+		return NULL;
+	}
+	return "no such word";
+}
+
+static const char *
+verb_ribbon(struct emu *emu, struct printer *p, struct words *w)
+{
+	const char *word = w->w[1];
+	if (!strcmp(word, "end"))
+		p->reel.ended = true;
+	else if (!strcmp(word, "none"))
+		p->reel.kind = NULL;
+	else if (!strcmp(word, "wrong"))
+		return w->n > 2 && !printer_ribbon(p, w->w[2]) ? NULL : "no such ribbon";
+	else if (strcmp(word, "new"))
+		return "end, none, wrong NAME or new";
+	else {
+		char spec[64];
+		snprintf(spec, sizeof spec, "%s:%u", p->spare.kind->name, p->spare.capacity);
+		printer_ribbon(p, spec);
+	}
+	pthread_cond_broadcast(&emu->work);
+	return NULL;
+}
+
+static const char *
+verb_hopper(struct emu *emu, struct printer *p, struct words *w)
+{
+	if (!strcmp(w->w[1], "empty"))
+		p->faults.hopper_empty = true;
+	else if (!strcmp(w->w[1], "add") && w->n > 2) {
+		printer_add_cards(p, (unsigned)strtoul(w->w[2], NULL, 10));
+		p->faults.hopper_empty = false;
+		pthread_cond_broadcast(&emu->work);
+	} else {
+		return "empty or add N";
+	}
+	return NULL;
+}
+
+static const char *
+verb_line(struct emu *emu, struct printer *p, struct words *w)
+{
+	struct usb_device *d = p->usb;
+	const char *verb = w->w[0];
+	unsigned n = w->n > 1 ? (unsigned)strtoul(w->w[1], NULL, 10) : 0;
+	(void)emu;
+	if (!strcmp(verb, "reply-delay")) {
+		d->reply_delay_ms = n;
+	} else if (!strcmp(verb, "slow")) {
+		d->slow_bps = n;
+		d->slow_since_ms = now_ms();
+		d->slow_taken = 0;
+	} else if (!strcmp(verb, "hang")) {
+		d->hang = true;
+	} else if (!strcmp(verb, "stall")) {
+		bool in = w->n > 1 && !strcmp(w->w[1], "in");
+		if (!in && (w->n < 2 || strcmp(w->w[1], "out")))
+			return "in or out";
+		*(in ? &d->halt_in : &d->halt_out) = true;
+	} else if (!strcmp(verb, "unplug")) {
+		usb_plug(d, false);
+	} else if (!strcmp(verb, "unplug-after")) {
+		if (w->n < 2)
+			return "how many bytes?";
+		d->unplug_after = n;
+	} else if (!strcmp(verb, "plug") && p->powered) {
+		usb_plug(d, true);
+	}
+	usb_pump(d);
+	return NULL;
+}
+
+static const char *
+verb_power(struct emu *emu, struct printer *p, struct words *w)
+{
+	bool on = !strcmp(w->w[1], "on");
+	if (!on && strcmp(w->w[1], "off"))
+		return "on or off";
+	if (on == p->powered)
+		return NULL;
+	p->powered = on;
+	p->power_lost = true;
+	p->usb->fifo_len = 0;
+	usb_plug(p->usb, on);
+	pthread_cond_broadcast(&emu->work);
+	return NULL;
+}
+
+static const char *
+verb_clear(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)w;
+	machine_clear(p);
+	if (emu->station) {
+		free(pn532_control(emu->station, "clear"));
+	}
+	return NULL;
+}
+
+static const char *
+verb_chip(struct emu *emu, struct printer *p, struct words *w)
+{
+	unsigned serial = (unsigned)strtoul(w->w[1], NULL, 10);
+	if (serial < 1 || serial > p->n_cards)
+		return "no such card";
+	struct emu_card *card = p->cards[serial - 1];
+	struct chip *c = &card->chip;
+	const char *what = w->w[2];
+	int at = (int)c->writes + (w->n > 3 ? (int)strtoul(w->w[3], NULL, 10) : 1);
+	const char *problem = NULL;
+	pthread_mutex_lock(&p->field.lock);
+	if (!strcmp(what, "dead")) {
+		c->absent = true;
+	} else if (!strcmp(what, "used")) {
+		static const uint8_t a[6] = {0xa5, 0x5a, 1, 2, 3, 4},
+				     b[6] = {0x5a, 0xa5, 4, 3, 2, 1};
+		chip_set_keys(c, a, b);
+	} else if (!strcmp(what, "wrong-type")) {
+		chip_set_kind(c, w->n > 3 ? w->w[3] : "classic-4k");
+	} else if (!strcmp(what, "tear")) {
+		c->tear_at_write = at;
+	} else if (!strcmp(what, "lose")) {
+		c->lose_at_write = at;
+	} else if (!strcmp(what, "remove")) {
+		c->remove_at_write = at;
+	} else if (!strcmp(what, "two")) {
+		struct emu_card *extra =
+			card->second ? NULL
+				     : card_create(0, &emu->random_state, p->cards, p->n_cards);
+		card->second = extra ? malloc(sizeof *card->second) : card->second;
+		if (extra && card->second)
+			*card->second = extra->chip;
+		card_destroy(extra);
+	} else {
+		problem = "dead, used, wrong-type, tear, lose, remove or two";
+	}
+	pthread_mutex_unlock(&p->field.lock);
+	return problem;
+}
+
+static const struct console_verb {
+	const char *name;
+	unsigned min; /* words, the verb included */
+	verb_run *run;
+} console_verbs[] = {
+	{"jam", 2, verb_jam},
+	{"cover", 2, verb_toggle},
+	{"output", 2, verb_toggle},
+	{"reject", 2, verb_toggle},
+	{"head", 2, verb_toggle},
+	{"cleaning", 2, verb_toggle},
+	{"mute", 1, verb_toggle},
+	{"deaf", 1, verb_toggle},
+	{"garble", 1, verb_toggle},
+	{"ribbon", 2, verb_ribbon},
+	{"hopper", 2, verb_hopper},
+	{"reply-delay", 2, verb_line},
+	{"slow", 2, verb_line},
+	{"hang", 1, verb_line},
+	{"stall", 2, verb_line},
+	{"unplug", 1, verb_line},
+	{"unplug-after", 2, verb_line},
+	{"plug", 1, verb_line},
+	{"power", 2, verb_power},
+	{"clear", 1, verb_clear},
+	{"chip", 3, verb_chip},
+};
+
+/* ---- lines ---- */
+
+static void
+words_split(struct words *w, const char *line)
+{
+	memset(w, 0, sizeof *w);
+	while (*line == ' ')
+		line++;
+	snprintf(w->text, sizeof w->text, "%s", line);
+	const char *space = strchr(line, ' ');
+	w->rest = space ? space + 1 : "";
+	char *save = NULL;
+	for (char *t = strtok_r(w->text, " \t\r\n", &save); t && w->n < WORDS_MAX;
+		t = strtok_r(NULL, " \t\r\n", &save))
+		w->w[w->n++] = t;
+}
+
+static char *
+answer_error(const char *what, const char *line)
+{
+	json_t *j = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", what, "line", line);
+	char *text = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	return text;
+}
+
+static void
+event_add(struct emu *emu, struct event e)
+{
+	struct event *n = malloc(sizeof *n), **at = &emu->console->events;
+	if (!n)
+		return;
+	*n = e;
+	while (*at)
+		at = &(*at)->next;
+	*at = n;
+	n->next = NULL;
+	pthread_cond_signal(&emu->clock);
+}
+
+/* "at card 3 jam print", "at cmd Se#2 unplug", "at ms 500 cover open": the line after the third
+ * word. */
+static const char *
+line_at(struct emu *emu, struct words *w, const char *line)
+{
+	struct event e = {.n = 1};
+	if (w->n < 4)
+		return "at card N, at cmd NAME[#K] or at ms N, then a verb";
+	const char *rest = line + strspn(line, " ");
+	for (int i = 0; i < 3; i++) {
+		rest += strcspn(rest, " ");
+		rest += strspn(rest, " ");
+	}
+	snprintf(e.line, sizeof e.line, "%s", rest);
+	char *hash = strchr(w->w[2], '#');
+	if (!strcmp(w->w[1], "card")) {
+		e.trigger = AT_CARD;
+		e.n = (unsigned)strtoul(w->w[2], NULL, 10);
+	} else if (!strcmp(w->w[1], "ms")) {
+		e.trigger = AT_MS;
+		e.due_ms = now_ms() + strtoul(w->w[2], NULL, 10);
+	} else if (!strcmp(w->w[1], "cmd")) {
+		e.trigger = AT_COMMAND;
+		if (hash) {
+			e.n = (unsigned)strtoul(hash + 1, NULL, 10);
+			*hash = 0;
+		}
+		snprintf(e.name, sizeof e.name, "%s", w->w[2]);
+	} else {
+		return "card, cmd or ms";
+	}
+	event_add(emu, e);
+	return NULL;
+}
+
+/* Cuts a trailing "for MS" off; 0 when there is none. */
+static unsigned
+line_duration(struct words *w)
+{
+	if (w->n < 3 || strcmp(w->w[w->n - 2], "for"))
+		return 0;
+	w->n -= 2;
+	return (unsigned)strtoul(w->w[w->n + 1], NULL, 10);
+}
+
+static const char *
+line_run(struct emu *emu, struct words *w)
+{
+	unsigned duration = line_duration(w);
+	for (size_t i = 0; i < EMU_LEN(console_verbs); i++) {
+		const struct console_verb *v = &console_verbs[i];
+		if (strcmp(v->name, w->w[0]))
+			continue;
+		if (w->n < v->min)
+			return "a word is missing";
+		const char *problem = v->run(emu, emu->printer[0], w);
+		if (!problem && duration) {
+			struct event e = {
+				.trigger = AT_MS, .due_ms = now_ms() + duration, .line = "clear"};
+			event_add(emu, e);
+		}
+		return problem;
+	}
+	return "no such verb";
+}
+
+char *
+console_line(struct emu *emu, const char *line)
+{
+	struct words w;
+	const char *problem = NULL;
+	words_split(&w, line);
+	if (w.n == 0 || w.w[0][0] == '#')
+		return strdup("{\"ok\":true}");
+	if (!strcmp(w.w[0], "stat"))
+		return status_text(emu);
+	emu_log(emu, "console: %s", line);
+	if (!strcmp(w.w[0], "station")) {
+		char *said = emu->station ? pn532_control(emu->station, w.rest) : NULL;
+		json_t *j = json_pack("{s:b, s:s}", "ok", said && !strncmp(said, "ok", 2),
+			"station", said ? said : "no station");
+		char *text = json_dumps(j, JSON_COMPACT);
+		json_decref(j);
+		free(said);
+		return text;
+	}
+	problem = !strcmp(w.w[0], "at") ? line_at(emu, &w, line) : line_run(emu, &w);
+	if (problem)
+		return answer_error(problem, line);
+	status_write(emu);
+	return strdup("{\"ok\":true}");
+}
+
+/* ---- triggers ---- */
+
+static void
+event_fire(struct emu *emu, struct event *e)
+{
+	char *answer = console_line(emu, e->line);
+	if (answer && strstr(answer, "\"error\""))
+		emu_log(emu, "console: %s", answer);
+	free(answer);
+	free(e);
+}
+
+static void
+events_fire(struct emu *emu, enum trigger trigger, unsigned card, const char *name)
+{
+	struct event *due = NULL, **last = &due;
+	if (!emu->console)
+		return;
+	for (struct event **at = &emu->console->events; *at;) {
+		struct event *e = *at;
+		bool hit = e->trigger == trigger;
+		if (hit && trigger == AT_CARD)
+			hit = e->n == card;
+		else if (hit && trigger == AT_COMMAND)
+			hit = !strcmp(e->name, name) && --e->n == 0;
+		else if (hit)
+			hit = e->due_ms <= now_ms();
+		if (!hit) {
+			at = &e->next;
+			continue;
+		}
+		*at = e->next;
+		e->next = NULL;
+		*last = e;
+		last = &e->next;
+	}
+	while (due) {
+		struct event *e = due;
+		due = e->next;
+		event_fire(emu, e);
+	}
+}
+
+void
+console_at_card(struct emu *emu, unsigned serial)
+{
+	events_fire(emu, AT_CARD, serial, NULL);
+}
+
+void
+console_at_command(struct emu *emu, const char *name)
+{
+	events_fire(emu, AT_COMMAND, 0, name);
+}
+
+void
+console_tick(struct emu *emu)
+{
+	events_fire(emu, AT_MS, 0, NULL);
+}
+
+uint64_t
+console_next_due(const struct emu *emu)
+{
+	uint64_t due = UINT64_MAX;
+	for (const struct event *e = emu->console ? emu->console->events : NULL; e; e = e->next)
+		if (e->trigger == AT_MS && e->due_ms < due)
+			due = e->due_ms;
+	return due;
+}
+
+/* ---- script and socket ---- */
+
+int
+console_script(struct emu *emu, const char *path)
+{
+	char line[LINE_MAX_];
+	FILE *f = fopen(path, "re");
+	int rc = f ? 0 : -1;
+	for (unsigned number = 1; f && fgets(line, sizeof line, f); number++) {
+		line[strcspn(line, "\n")] = 0;
+		pthread_mutex_lock(&emu->lock);
+		char *answer = console_line(emu, line);
+		pthread_mutex_unlock(&emu->lock);
+		if (answer && strstr(answer, "\"error\"")) {
+			fprintf(stderr, "%s:%u: %s\n", path, number, answer);
+			rc = -1;
+		}
+		free(answer);
+	}
+	if (f)
+		fclose(f);
+	return rc;
+}
+
+struct visitor {
+	struct emu *emu;
+	int fd;
+};
+
+static void *
+visitor_run(void *arg)
+{
+	struct visitor v = *(struct visitor *)arg;
+	char line[LINE_MAX_];
+	free(arg);
+	FILE *in = fdopen(v.fd, "r");
+	while (in && fgets(line, sizeof line, in)) {
+		line[strcspn(line, "\n")] = 0;
+		pthread_mutex_lock(&v.emu->lock);
+		char *answer = console_line(v.emu, line);
+		pthread_mutex_unlock(&v.emu->lock);
+		if (!answer)
+			break;
+		size_t n = strlen(answer);
+		answer[n] = '\n';
+		bool sent = send(v.fd, answer, n + 1, MSG_NOSIGNAL) == (ssize_t)n + 1;
+		free(answer);
+		if (!sent)
+			break;
+	}
+	if (in)
+		fclose(in);
+	else
+		close(v.fd);
+	return NULL;
+}
+
+static void *
+console_run(void *arg)
+{
+	struct emu *emu = arg;
+	for (;;) {
+		int fd = accept4(emu->console->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0 && errno == EINTR)
+			continue;
+		if (fd < 0)
+			return NULL;
+		struct visitor *v = malloc(sizeof *v);
+		pthread_t t;
+		if (!v) {
+			close(fd);
+			continue;
+		}
+		*v = (struct visitor){emu, fd};
+		if (pthread_create(&t, NULL, visitor_run, v)) {
+			close(fd);
+			free(v);
+			continue;
+		}
+		pthread_detach(t);
+	}
+}
+
+static int
+socket_address(struct sockaddr_un *a, const char *path)
+{
+	memset(a, 0, sizeof *a);
+	a->sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof a->sun_path)
+		return -1;
+	snprintf(a->sun_path, sizeof a->sun_path, "%s", path);
+	return 0;
+}
+
+int
+console_start(struct emu *emu, const char *socket_path)
+{
+	struct sockaddr_un a;
+	if (socket_address(&a, socket_path))
+		return -1;
+	unlink(socket_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 16))
+		return -1;
+	chmod(socket_path, 0666);
+	snprintf(emu->console->path, sizeof emu->console->path, "%s", socket_path);
+	emu->console->listener = fd;
+	return pthread_create(&emu->console->thread, NULL, console_run, emu) ? -1 : 0;
+}
+
+struct console *
+console_create(void)
+{
+	struct console *c = calloc(1, sizeof *c);
+	if (c)
+		c->listener = -1;
+	return c;
+}
+
+void
+console_stop(struct emu *emu)
+{
+	struct console *c = emu->console;
+	if (!c || c->listener < 0)
+		return;
+	shutdown(c->listener, SHUT_RDWR);
+	pthread_join(c->thread, NULL);
+	close(c->listener);
+	unlink(c->path);
+}
+
+int
+console_tell(const char *socket_path, int argc, char **argv)
+{
+	struct sockaddr_un a;
+	char line[LINE_MAX_] = "", c;
+	size_t n = 0;
+	for (int i = 0; i < argc; i++)
+		n += (size_t)snprintf(line + n, n < sizeof line ? sizeof line - n : 0, "%s%s",
+			i ? " " : "", argv[i]);
+	if (n + 2 > sizeof line)
+		return 64;
+	line[n++] = '\n';
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (socket_address(&a, socket_path) || connect(fd, (struct sockaddr *)&a, sizeof a) ||
+		send(fd, line, n, MSG_NOSIGNAL) != (ssize_t)n) {
+		fprintf(stderr, "cardspool-emulator: no console at %s: %s\n", socket_path,
+			strerror(errno));
+		return 69;
+	}
+	bool refused = false, first = true;
+	while (read(fd, &c, 1) == 1) {
+		putchar(c);
+		if (first && c != '{' && c != '[')
+			refused = true;
+		first = false;
+		line[n < sizeof line - 1 ? n++ : n] = c;
+		if (c == '\n')
+			break;
+	}
+	line[n < sizeof line ? n : sizeof line - 1] = 0;
+	close(fd);
+	return refused || strstr(line, "\"ok\":false") ? 1 : 0;
+}

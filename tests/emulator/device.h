@@ -1,0 +1,368 @@
+/*
+ * device.h - what the emulator's printer side is made of.
+ *
+ * Three layers, each knowing only the one below: the machine (cards, ribbon, positions, faults),
+ * the dialect that drives it (Evolis), and the USB device in front, served to clients as usbfs. One
+ * mutex, emu->lock, covers all of it; only the engine thread drops it, while it waits or writes
+ * files.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_EMULATOR_DEVICE_H
+#define CARDSPOOL_EMULATOR_DEVICE_H
+
+#include "tests/emulator/emulator.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define DOTS        648u  /* a line runs across the short edge */
+#define LINES       1016u /* lines advance along the long edge */
+#define LINE_BYTES  (DOTS / 8)
+#define PLANE_BYTES (LINE_BYTES * LINES)
+#define EMU_LEN(a)  (sizeof(a) / sizeof((a)[0]))
+
+/* ---- models and ribbons (model.c) ---- */
+
+enum step { STEP_FEED, STEP_STATION, STEP_PRINT, STEP_FLIP, STEP_EJECT, STEP_REJECT, STEP_COUNT };
+extern const char *const step_names[STEP_COUNT];
+
+enum panel_index { P_Y, P_M, P_C, P_K, P_O, P_COUNT };
+extern const char panel_names[P_COUNT + 1]; /* "ymcko" */
+
+/* Everything a document leaves open stands here as a column, never in code. */
+struct model {
+	const char *name, *title;
+	const char *id1284;
+	const char *manufacturer, *product;
+	uint16_t vid, pid;
+	const char *firmware, *head_kit;
+	bool duplex;
+	bool levels_256;           /* newer generation only */
+	bool ribbon_tag;           /* answers Rrt */
+	bool ribbon_check;         /* a declared ribbon other than the fitted one is refused */
+	bool pem_answers;          /* Pem itself is answered when it enters or leaves host mode */
+	const char *cleaning_stop; /* answer to Ss when cleaning is due; NULL: goes on */
+	const char *reject_full;   /* answer to an ejection into a full reject box */
+	unsigned cleaning_cards;
+	size_t buffer_bytes; /* received ahead of execution */
+	unsigned step_ms[STEP_COUNT], panel_ms[P_COUNT];
+};
+extern const struct model models[]; /* ends with a NULL name */
+const struct model *model_find(const char *name);
+
+struct ribbon_kind {
+	const char *name;
+	const char *front, *back; /* panels of one set */
+	uint8_t rgb[3];           /* colour of a resin panel */
+};
+const struct ribbon_kind *ribbon_kind_find(const char *name);
+
+/* ---- framing (evolis-parse.c), pure ---- */
+
+#define COMMAND_TEXT_MAX 512
+#define COMMAND_ARGS_MAX 16
+#define COMMAND_BIN_MAX  (4u << 20)
+
+enum parse_event {
+	PARSE_MORE,    /* input used up */
+	PARSE_COMMAND, /* parser->text, argv, bin hold a whole command */
+	PARSE_BROKEN,  /* the same, but parser->why says what is wrong with its form */
+	PARSE_STRAY    /* parser->stray bytes outside of any command */
+};
+
+struct parser {
+	int start, sep, end;
+	int state;
+	bool after_end;
+	char text[COMMAND_TEXT_MAX]; /* up to the end character or the binary part */
+	size_t text_len;
+	unsigned seps;
+	uint8_t *bin;
+	size_t bin_len, bin_need;
+	uint64_t at; /* offset of the next byte */
+	/* results */
+	const char *why;
+	char name[COMMAND_TEXT_MAX];
+	char *argv[COMMAND_ARGS_MAX];
+	unsigned argc;
+	uint64_t stray_at;
+	size_t stray;
+	char stray_text[33];
+};
+
+void parser_init(struct parser *p);
+void parser_reset(struct parser *p); /* forgets a half-received command, keeps Psc */
+void parser_done(struct parser *p);
+/* Consumes from *data until an event; *data and *len advance. */
+enum parse_event parser_next(struct parser *p, const uint8_t **data, size_t *len);
+
+/* ---- planes (evolis-plane.c), pure ---- */
+
+/* Bytes of an uncompressed plane of this many lines; 0 for an unknown level count. */
+size_t plane_size(unsigned levels, unsigned lines);
+/*
+ * Each writes values 0..255 (dye, scaled from the level count) into out, one byte a dot, for
+ * `lines` lines. Return 0, or -1 with *why set: wrong length, bits left over, a run past the end of
+ * its line.
+ */
+int plane_unpack(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *in, size_t len,
+	const char **why);
+int plane_expand(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *in, size_t len,
+	const char **why);
+/* Turns dye planes (NULL = none) back into the upright picture: RGB, LINES wide and DOTS high,
+ * white PVC underneath. resin: the colour of the K panel. */
+void plane_unprint(uint8_t *rgb, const uint8_t *const dye[P_COUNT], const uint8_t resin[3]);
+
+/* ---- cards (card.c) ---- */
+
+struct emu_card *card_create(
+	unsigned serial, uint64_t *random_state, struct emu_card *const *others, unsigned n_others);
+void card_destroy(struct emu_card *c);
+/* OUT/NNNN/, complete or absent. 0 or -1. */
+int card_write(const struct emu_card *c, const char *out_dir);
+uint64_t random_next(uint64_t *state);
+
+/* ---- the machine (machine.c) ---- */
+
+enum position { POS_NONE, POS_PRINT, POS_CONTACT, POS_CONTACTLESS };
+extern const char *const position_names[];
+
+struct emu;
+struct usb_device;
+
+struct reel {
+	const struct ribbon_kind *kind; /* NULL: none fitted */
+	unsigned left[P_COUNT];
+	unsigned sets, capacity;
+	bool ended;
+};
+
+struct faults {
+	bool jam[STEP_COUNT]; /* the next such step jams */
+	bool cover_open, hopper_empty, output_full, reject_full, head_hot, cleaning_due;
+	bool mute, deaf, garble;
+};
+
+struct printer {
+	struct emu *emu;
+	struct usb_device *usb;
+	const struct model *model;
+	char serial[32];
+	/* mechanics */
+	struct emu_card **cards;
+	unsigned n_cards, next_card; /* cards[next_card] is the next to be fed */
+	struct emu_card *inside;
+	enum position position;
+	bool back_up; /* the flipper has turned the card */
+	bool jammed;
+	enum step jam_step;
+	unsigned output_capacity, reject_capacity, output_now, reject_now;
+	unsigned good, rejected, by_hand;
+	struct reel reel, spare; /* spare: what "ribbon new" and "clear" put in */
+	unsigned long life_cards, life_panels, cleanings, since_cleaning;
+	struct field field;
+	struct faults faults;
+	bool power_lost; /* the engine owes the dialect its power-on defaults */
+	bool powered;
+	/* dialect */
+	struct evolis *dialect;
+	pthread_t engine;
+	bool busy;
+};
+
+struct printer *printer_create(struct emu *emu, const struct model *m, const char *serial,
+	unsigned hopper, const char *ribbon);
+void printer_destroy(struct printer *p);
+int printer_ribbon(struct printer *p, const char *spec); /* "ymcko:200"; 0 or -1 */
+void printer_add_cards(struct printer *p, unsigned n);
+unsigned printer_hopper(const struct printer *p);
+/* Each returns NULL or the machine's word for the fault ("CARD JAM"). */
+const char *machine_ready(struct printer *p); /* anything in the way of a movement? */
+const char *machine_move(struct printer *p, enum position to); /* feeds when nothing is inside */
+const char *machine_ribbon(struct printer *p, const char *declared);
+const char *machine_print(struct printer *p, int side, const uint8_t *const dye[P_COUNT]);
+const char *machine_flip(struct printer *p, bool back_up);
+const char *machine_eject(struct printer *p);
+const char *machine_reject(struct printer *p);
+void machine_clear(struct printer *p); /* the operator's hand */
+uint8_t machine_port_status(const struct printer *p);
+
+/* ---- the Evolis dialect (evolis.c) ---- */
+
+struct evolis *evolis_create(struct printer *p);
+void evolis_destroy(struct evolis *e);
+void evolis_feed(struct evolis *e, const uint8_t *data, size_t len); /* engine thread, lock held */
+void evolis_link_reset(struct evolis *e); /* plug, SOFT_RESET: half a command is forgotten */
+void evolis_power(struct evolis *e);      /* power-on defaults */
+json_t *evolis_status(const struct evolis *e);
+/* Settings with a stored value (evolis-param.c). NULL: not such a command; else the answer. */
+struct params;
+struct params *params_create(void);
+void params_destroy(struct params *p);
+const char *params_set(struct params *ps, const char *name, unsigned argc, char *const *argv);
+const char *params_get(struct params *ps, const char *name, unsigned argc, char *const *argv);
+const char *params_value(const struct params *ps, const char *key);
+bool params_known(const char *name);
+
+/* ---- USB (usbdev.c) ---- */
+
+struct urb {
+	struct urb *next;
+	struct handle *handle;
+	pid_t tid;
+	uint64_t client_urb, client_buffer; /* addresses in the client */
+	uint8_t endpoint;
+	uint8_t setup[8];
+	uint8_t *data;
+	size_t len, actual;
+	int status;
+	bool sync; /* USBDEVFS_BULK: answers notification `notif` when done */
+	uint64_t notif, deadline_ms;
+};
+
+struct reply {
+	struct reply *next;
+	uint64_t due_ms;
+	size_t len, sent;
+	uint8_t bytes[];
+};
+
+struct usb_device {
+	struct emu *emu;
+	struct printer *printer; /* NULL: the root hub */
+	char port[16];           /* "usb1", "1-1" */
+	unsigned bus, devnum;
+	bool plugged;
+	bool kernel_driver; /* usblp is bound */
+	struct handle *owner;
+	uint8_t descriptors[128];
+	size_t descriptors_len, device_len;
+	const char *strings[4];
+	struct urb *out, *in; /* queues, oldest first */
+	bool halt_out, halt_in;
+	struct reply *replies;
+	uint8_t *fifo;
+	size_t fifo_len, fifo_max;
+	uint64_t bytes_out, bytes_in;
+	/* faults of the line */
+	bool hang;
+	unsigned slow_bps;
+	uint64_t slow_since_ms, slow_taken;
+	int64_t unplug_after; /* bytes of OUT data from now on, -1 off */
+	unsigned reply_delay_ms;
+	bool link_was_reset;
+};
+
+void usb_describe(struct usb_device *d, const char *serial);
+void usb_submit(
+	struct usb_device *d, struct urb *u); /* completes now or later by handle_complete */
+bool usb_cancel(
+	struct usb_device *d, struct urb *u); /* true: was pending, is completed with -ENOENT */
+void usb_expire(struct usb_device *d);
+void usb_drop_handle(struct usb_device *d, struct handle *h);
+void usb_pump(struct usb_device *d);
+uint64_t usb_next_due(const struct usb_device *d); /* ms, UINT64_MAX none */
+void usb_plug(struct usb_device *d, bool on);
+void usb_reply(struct usb_device *d, const void *bytes, size_t len);
+void usb_clear_faults(struct usb_device *d);
+
+/* ---- usbfs (usbfs.c) ---- */
+
+/* One open file of a client: a pty whose slave the client holds. Writable to the client's poll when
+ * there is something to reap, hung up when the device is gone; our side hangs up when the client
+ * has closed. */
+struct handle {
+	struct handle *next;
+	struct usb_device *dev;
+	int master;
+	unsigned pts;
+	bool gone; /* the device this handle was opened on has left */
+	struct urb *done;
+	uint64_t reap_notif; /* a blocked REAPURB, 0 none */
+	pid_t reap_tid;
+	uint64_t reap_arg;
+	bool signalled;
+};
+
+/* The slave for a new open file, or -errno. */
+int handle_open(struct usb_device *d);
+struct handle *handle_find(struct emu *emu, unsigned pts);
+void handle_complete(struct urb *u);
+void handle_gone(struct handle *h);
+void handles_sweep(struct emu *emu); /* closes those whose clients have gone */
+#define USBFS_PENDING INT64_MIN
+/* The answer (>= 0, -errno) or USBFS_PENDING: it comes later by notify_answer(). */
+int64_t usbfs_ioctl(struct emu *emu, struct handle *h, pid_t tid, uint64_t notif, unsigned request,
+	uint64_t arg);
+
+/* ---- the fake trees (tree.c) ---- */
+
+int tree_create(struct emu *emu);
+void tree_remove(struct emu *emu);
+int tree_add(struct emu *emu, struct usb_device *d);
+void tree_delete(struct emu *emu, struct usb_device *d);
+void tree_uevent(struct emu *emu, struct usb_device *d, const char *action);
+
+/* ---- the sandbox (sandbox.c, notify.c) ---- */
+
+int sandbox_run(struct emu *emu, char **argv);                   /* exit status of argv */
+void notify_answer(struct emu *emu, uint64_t id, int64_t value); /* value: result or -errno */
+int notify_start(struct emu *emu, int listener);
+bool client_read(pid_t tid, uint64_t address, void *to, size_t len);
+bool client_write(pid_t tid, uint64_t address, const void *from, size_t len);
+
+/* ---- fault console (console.c) and what it shows (status.c) ---- */
+
+int console_script(struct emu *emu, const char *path); /* reports the first bad line on stderr */
+int console_start(struct emu *emu, const char *socket_path);
+struct console *console_create(void);
+void console_stop(struct emu *emu);
+/* One line; lock held. Returns a malloc'ed one-line JSON answer. */
+char *console_line(struct emu *emu, const char *line);
+void console_at_card(struct emu *emu, unsigned serial);
+void console_at_command(struct emu *emu, const char *name);
+void console_tick(struct emu *emu);
+uint64_t console_next_due(const struct emu *emu);
+int console_tell(const char *socket_path, int argc, char **argv); /* the client; exit status */
+char *status_text(struct emu *emu);                               /* malloc'ed JSON, lock held */
+void status_write(struct emu *emu);                               /* OUT/printer.json, lock held */
+
+/* ---- the program (main.c) ---- */
+
+#define PRINTERS_MAX 4
+
+struct emu {
+	pthread_mutex_t lock;
+	pthread_cond_t work;  /* for engines: bytes arrived, a fault was cleared */
+	pthread_cond_t clock; /* for the clock: something new is due */
+	struct usb_device hub;
+	struct usb_device device[PRINTERS_MAX];
+	struct printer *printer[PRINTERS_MAX];
+	unsigned n_printers;
+	struct handle *handles;
+	struct pn532 *station;
+	struct console *console;
+	char root[64]; /* private folder with the fake trees */
+	const char *out_dir;
+	FILE *log;
+	bool timing, private_net;
+	const char *control_path, *script_path, *station_path;
+	uint64_t random_state;
+	uint64_t start_ms, seqnum;
+	unsigned next_devnum;
+	int netlink, listener, watch; /* watch: epoll over the masters of all handles */
+	bool stopping;
+	pthread_t clock_thread;
+};
+
+int emu_start(struct emu *emu); /* threads, after the fork; 0 or -1 */
+uint64_t now_ms(void);
+void emu_log(struct emu *emu, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Lets time pass (only with --timing), lock dropped meanwhile. */
+void emu_wait(struct emu *emu, unsigned ms);
+/* Waits for the operator, at most ms; lock dropped meanwhile. */
+void emu_pause(struct emu *emu, unsigned ms);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * notify.c - the few system calls of the client that are answered here.
+ *
+ * open of a USB node gets a handle of its own; ioctl on a handle is usbfs; fstatfs below /sys says
+ * sysfs. Every other call goes on as if nobody had looked. A caller that died or was interrupted
+ * meanwhile is never mistaken for another: its notification is checked again after its memory was
+ * looked at.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "tests/emulator/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SYSFS_MAGIC 0x62656572
+#define NODE_FOLDER "/dev/bus/usb/"
+#define PAGE        4096u
+#define WORKERS     2
+#define POLL_MS     200
+
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1u << 1)
+#endif
+
+bool
+client_read(pid_t tid, uint64_t address, void *to, size_t len)
+{
+	struct iovec here = {to, len}, there = {(void *)(uintptr_t)address, len};
+	return len == 0 || process_vm_readv(tid, &here, 1, &there, 1, 0) == (ssize_t)len;
+}
+
+bool
+client_write(pid_t tid, uint64_t address, const void *from, size_t len)
+{
+	struct iovec here = {(void *)(uintptr_t)from, len},
+		     there = {(void *)(uintptr_t)address, len};
+	return len == 0 || process_vm_writev(tid, &here, 1, &there, 1, 0) == (ssize_t)len;
+}
+
+/* A string that may end just before unmapped memory. */
+static bool
+client_string(pid_t tid, uint64_t address, char *out, size_t max)
+{
+	size_t first = PAGE - address % PAGE, n = first < max - 1 ? first : max - 1;
+	if (!client_read(tid, address, out, n))
+		return false;
+	out[n] = 0;
+	if (strlen(out) == n && n < max - 1 && client_read(tid, address + n, out + n, max - 1 - n))
+		out[max - 1] = 0;
+	return true;
+}
+
+static void
+respond(struct emu *emu, uint64_t id, int64_t value, uint32_t flags)
+{
+	struct seccomp_notif_resp r = {.id = id, .flags = flags};
+	if (value < 0)
+		r.error = (int32_t)value;
+	else
+		r.val = value;
+	/* ENOENT: the caller was interrupted or died; nobody waits any more */
+	ioctl(emu->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
+}
+
+void
+notify_answer(struct emu *emu, uint64_t id, int64_t value)
+{
+	respond(emu, id, value, 0);
+}
+
+static void
+go_on(struct emu *emu, uint64_t id)
+{
+	respond(emu, id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+static bool
+still_valid(struct emu *emu, uint64_t id)
+{
+	return ioctl(emu->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+static bool
+fd_target(pid_t tid, uint64_t fd, char *out, size_t max)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/fd/%u", tid, (unsigned)fd);
+	ssize_t n = readlink(path, out, max - 1);
+	if (n < 0)
+		return false;
+	out[n] = 0;
+	return true;
+}
+
+static struct usb_device *
+device_find(struct emu *emu, unsigned bus, unsigned devnum)
+{
+	if (emu->hub.bus == bus && emu->hub.devnum == devnum)
+		return &emu->hub;
+	for (unsigned i = 0; i < emu->n_printers; i++) {
+		struct usb_device *d = &emu->device[i];
+		if (d->plugged && d->bus == bus && d->devnum == devnum)
+			return d;
+	}
+	return NULL;
+}
+
+static void
+answer_open(struct emu *emu, const struct seccomp_notif *n)
+{
+	char path[64];
+	unsigned bus, devnum;
+	int nr = n->data.nr;
+	pid_t tid = (pid_t)n->pid;
+	uint64_t at = n->data.args[nr == SYS_open ? 0 : 1],
+		 flags = n->data.args[nr == SYS_open ? 1 : 2];
+	if (!client_string(tid, at, path, sizeof path) ||
+		strncmp(path, NODE_FOLDER, strlen(NODE_FOLDER)) ||
+		sscanf(path + strlen(NODE_FOLDER), "%3u/%3u", &bus, &devnum) != 2) {
+		go_on(emu, n->id);
+		return;
+	}
+	if (nr == SYS_openat2 && !client_read(tid, n->data.args[2], &flags, sizeof flags))
+		flags = 0;
+	if (!still_valid(emu, n->id))
+		return;
+	pthread_mutex_lock(&emu->lock);
+	struct usb_device *d = device_find(emu, bus, devnum);
+	int slave = d ? handle_open(d) : -ENOENT;
+	if (slave < 0) {
+		respond(emu, n->id, slave, 0);
+	} else {
+		struct seccomp_notif_addfd add = {.id = n->id,
+			.flags = SECCOMP_ADDFD_FLAG_SEND,
+			.srcfd = (uint32_t)slave,
+			.newfd_flags = flags & O_CLOEXEC ? O_CLOEXEC : 0};
+		if (ioctl(emu->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
+			respond(emu, n->id, -EMFILE, 0);
+		close(slave);
+	}
+	pthread_mutex_unlock(&emu->lock);
+}
+
+static void
+answer_ioctl(struct emu *emu, const struct seccomp_notif *n)
+{
+	char target[64];
+	unsigned pts;
+	pid_t tid = (pid_t)n->pid;
+	if (!fd_target(tid, n->data.args[0], target, sizeof target) ||
+		sscanf(target, "/dev/pts/%u", &pts) != 1) {
+		go_on(emu, n->id);
+		return;
+	}
+	pthread_mutex_lock(&emu->lock);
+	struct handle *h = handle_find(emu, pts);
+	if (!h) {
+		go_on(emu, n->id);
+	} else if (still_valid(emu, n->id)) {
+		int64_t value =
+			usbfs_ioctl(emu, h, tid, n->id, (unsigned)n->data.args[1], n->data.args[2]);
+		if (value != USBFS_PENDING)
+			respond(emu, n->id, value, 0);
+	}
+	pthread_mutex_unlock(&emu->lock);
+}
+
+static void
+answer_fstatfs(struct emu *emu, const struct seccomp_notif *n)
+{
+	char target[128];
+	pid_t tid = (pid_t)n->pid;
+	if (!fd_target(tid, n->data.args[0], target, sizeof target) || strncmp(target, "/sys", 4) ||
+		(target[4] && target[4] != '/')) {
+		go_on(emu, n->id);
+		return;
+	}
+	struct statfs s = {.f_type = SYSFS_MAGIC, .f_bsize = PAGE, .f_namelen = 255};
+	if (!still_valid(emu, n->id))
+		return;
+	respond(emu, n->id, client_write(tid, n->data.args[1], &s, sizeof s) ? 0 : -EFAULT, 0);
+}
+
+static void *
+worker_run(void *arg)
+{
+	struct emu *emu = arg;
+	struct seccomp_notif *n = NULL;
+	struct seccomp_notif_resp *unused = NULL;
+	if (seccomp_notify_alloc(&n, &unused))
+		return NULL;
+	while (!emu->stopping) {
+		struct pollfd p = {.fd = emu->listener, .events = POLLIN};
+		if (poll(&p, 1, POLL_MS) <= 0)
+			continue;
+		if (p.revents & POLLHUP)
+			break;
+		memset(n, 0, sizeof *n); /* the kernel insists */
+		if (seccomp_notify_receive(emu->listener, n))
+			continue;
+		switch (n->data.nr) {
+		case SYS_ioctl:
+			answer_ioctl(emu, n);
+			break;
+		case SYS_fstatfs:
+			answer_fstatfs(emu, n);
+			break;
+		default:
+			answer_open(emu, n);
+		}
+	}
+	seccomp_notify_free(n, unused);
+	return NULL;
+}
+
+int
+notify_start(struct emu *emu, int listener)
+{
+	emu->listener = listener;
+	for (int i = 0; i < WORKERS; i++) {
+		pthread_t t;
+		if (pthread_create(&t, NULL, worker_run, emu))
+			return -1;
+		pthread_detach(t);
+	}
+	return 0;
+}

@@ -1,0 +1,98 @@
+/*
+ * status.c - what an observer may see: "stat" of the console and OUT/printer.json.
+ *
+ * printer.json is replaced as a whole after every event; a reader never meets half of it.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "tests/emulator/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *
+ribbon_status(const struct reel *r)
+{
+	json_t *left = json_object();
+	for (int i = 0; r->kind && i < P_COUNT; i++) {
+		char name[2] = {panel_names[i], 0};
+		if (strchr(r->kind->front, name[0]) || strchr(r->kind->back, name[0]))
+			json_object_set_new(left, name, json_integer(r->ended ? 0 : r->left[i]));
+	}
+	return json_pack("{s:s, s:i, s:i, s:o}", "name", r->kind ? r->kind->name : "none", "left",
+		r->ended ? 0 : (int)r->sets, "capacity", (int)r->capacity, "panels", left);
+}
+
+static json_t *
+printer_status(const struct printer *p)
+{
+	return json_pack(
+		"{s:s, s:s, s:b, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:i, s:i, s:b, "
+		"s:s, s:b}",
+		"model", p->model->name, "serial", p->serial, "powered", p->powered, "plugged",
+		p->usb->plugged, "position", p->inside ? position_names[p->position] : "empty",
+		"card", p->inside ? (int)p->inside->serial : 0, "hopper", (int)printer_hopper(p),
+		"inside", p->inside ? 1 : 0, "good", (int)p->good, "reject", (int)p->rejected,
+		"hand", (int)p->by_hand, "total", (int)p->n_cards, "ribbon",
+		ribbon_status(&p->reel), "life", (int)p->life_cards, "panels", (int)p->life_panels,
+		"jammed", p->jammed, "jam", p->jammed ? step_names[p->jam_step] : "", "cover_open",
+		p->faults.cover_open);
+}
+
+static json_t *
+cards_status(const struct printer *p)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < p->n_cards; i++) {
+		const struct emu_card *c = p->cards[i];
+		char uid[2 * sizeof c->chip.uid + 1] = "";
+		for (unsigned b = 0; b < c->chip.uid_len; b++)
+			snprintf(uid + 2 * b, 3, "%02x", c->chip.uid[b]);
+		json_array_append_new(
+			list, json_pack("{s:i, s:s, s:s, s:i}", "serial", (int)c->serial, "uid",
+				      uid, "bin", c->bin, "chip_writes", (int)c->chip.writes));
+	}
+	return list;
+}
+
+char *
+status_text(struct emu *emu)
+{
+	json_t *all = json_array();
+	for (unsigned i = 0; i < emu->n_printers; i++) {
+		struct printer *p = emu->printer[i];
+		json_t *one = printer_status(p);
+		json_object_set_new(one, "cards", cards_status(p));
+		json_object_set_new(one, "dialect", evolis_status(p->dialect));
+		json_object_set_new(one, "usb",
+			json_pack("{s:i, s:I, s:I, s:b}", "devnum", (int)p->usb->devnum,
+				"bytes_out", (json_int_t)p->usb->bytes_out, "bytes_in",
+				(json_int_t)p->usb->bytes_in, "claimed", p->usb->owner != NULL));
+		json_array_append_new(all, one);
+	}
+	json_t *answer =
+		emu->n_printers == 1 ? json_incref(json_array_get(all, 0)) : json_incref(all);
+	char *text = json_dumps(answer, JSON_COMPACT);
+	json_decref(answer);
+	json_decref(all);
+	return text;
+}
+
+void
+status_write(struct emu *emu)
+{
+	char path[4096], part[4096];
+	if (!emu->out_dir)
+		return;
+	for (unsigned i = 0; i < emu->n_printers; i++) {
+		char number[16] = "";
+		if (i)
+			snprintf(number, sizeof number, "-%u", i + 1);
+		snprintf(path, sizeof path, "%s/printer%s.json", emu->out_dir, number);
+		snprintf(part, sizeof part, "%s/.printer%s.json.part", emu->out_dir, number);
+		json_t *one = printer_status(emu->printer[i]);
+		if (json_dump_file(one, part, JSON_INDENT(2)) || rename(part, path))
+			emu_log(emu, "error: %s cannot be written", path);
+		json_decref(one);
+	}
+}

@@ -1,0 +1,523 @@
+/*
+ * usbfs.c - what a client sees through an open file of a USB node: the kernel's usbfs, answered
+ * here.
+ *
+ * Owns the open files (handles). Each belongs to the device that was there when it was opened:
+ * after that device has left it answers ENODEV for ever, whatever is plugged in later. When its
+ * client has closed it, or died, its transfers and its claim go. All calls with emu->lock held.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "tests/emulator/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/usbdevice_fs.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define TRANSFER_MAX (4u << 20) /* a controller without scatter/gather takes no more in one piece  \
+				 */
+#define USBFS_BULK 3
+#define SPEED_HIGH 3
+
+/* ---- open files ---- */
+
+static int
+slave_open(struct handle *h)
+{
+	return ioctl(h->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+/* Writable for poll(2) exactly while there is something to reap. */
+static void
+handle_signal(struct handle *h)
+{
+	bool want = h->done != NULL;
+	if (h->signalled == want || h->gone)
+		return;
+	int slave = slave_open(h);
+	if (slave < 0)
+		return;
+	tcflow(slave, want ? TCOON : TCOOFF);
+	h->signalled = want;
+	close(slave);
+}
+
+static void
+handle_close(struct emu *emu, struct handle *h)
+{
+	for (struct handle **at = &emu->handles; *at; at = &(*at)->next) {
+		if (*at == h) {
+			*at = h->next;
+			break;
+		}
+	}
+	usb_drop_handle(h->dev, h);
+	while (h->done) {
+		struct urb *u = h->done;
+		h->done = u->next;
+		free(u->data);
+		free(u);
+	}
+	if (h->master >= 0)
+		close(h->master);
+	free(h);
+}
+
+int
+handle_open(struct usb_device *d)
+{
+	struct handle *h = calloc(1, sizeof *h);
+	if (!h)
+		return -ENOMEM;
+	h->dev = d;
+	h->signalled = true;
+	h->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int slave = -1, unlocked = 0;
+	if (h->master < 0 || ioctl(h->master, TIOCSPTLCK, &unlocked) ||
+		ioctl(h->master, TIOCGPTN, &h->pts) || (slave = slave_open(h)) < 0) {
+		int code = errno;
+		if (h->master >= 0)
+			close(h->master);
+		free(h);
+		return -code;
+	}
+	/* A read gives the descriptors and then the end, as libusb-0.1 wants it. */
+	struct termios raw;
+	tcgetattr(slave, &raw);
+	cfmakeraw(&raw);
+	raw.c_cc[VMIN] = raw.c_cc[VTIME] = 0;
+	tcsetattr(slave, TCSANOW, &raw);
+	ssize_t n = write(h->master, d->descriptors, d->descriptors_len);
+	struct pollfd fed = {.fd = slave, .events = POLLIN};
+	if (n > 0)
+		poll(&fed, 1, 100);
+	struct epoll_event watch = {.events = EPOLLHUP, .data.u64 = h->pts};
+	epoll_ctl(d->emu->watch, EPOLL_CTL_ADD, h->master, &watch);
+	h->next = d->emu->handles;
+	d->emu->handles = h;
+	handle_signal(h);
+	return slave;
+}
+
+struct handle *
+handle_find(struct emu *emu, unsigned pts)
+{
+	for (struct handle *h = emu->handles; h; h = h->next)
+		if (h->pts == pts)
+			return h;
+	return NULL;
+}
+
+void
+handles_sweep(struct emu *emu)
+{
+	for (struct handle *h = emu->handles, *next; h; h = next) {
+		next = h->next;
+		struct pollfd p = {.fd = h->master};
+		/* once the device is gone the client's close cannot be seen; the handle is small
+		 * and stays */
+		if (!h->gone && poll(&p, 1, 0) > 0 && p.revents & POLLHUP)
+			handle_close(emu, h);
+	}
+}
+
+/* ---- completion ---- */
+
+/* Takes the first finished transfer; writes what the client expects. 0, or -EFAULT. */
+static int
+reap_write(struct handle *h, pid_t tid, uint64_t arg)
+{
+	struct urb *u = h->done;
+	h->done = u->next;
+	handle_signal(h);
+	int32_t status = u->status, actual = (int32_t)u->actual;
+	uint64_t at = u->client_urb;
+	bool ok = client_write(tid, at + offsetof(struct usbdevfs_urb, status), &status,
+			  sizeof status) &&
+		  client_write(tid, at + offsetof(struct usbdevfs_urb, actual_length), &actual,
+			  sizeof actual);
+	bool in = u->endpoint & 0x80 || (u->endpoint == 0 && u->setup[0] & 0x80);
+	size_t head = u->endpoint == 0 ? sizeof u->setup : 0;
+	if (ok && in && u->actual)
+		ok = client_write(tid, u->client_buffer + head, u->data, u->actual);
+	ok = ok && client_write(tid, arg, &at, sizeof at);
+	free(u->data);
+	free(u);
+	return ok ? 0 : -EFAULT;
+}
+
+static void
+sync_finish(struct urb *u)
+{
+	int64_t result = u->status ? u->status : (int64_t)u->actual;
+	if (!u->status && u->endpoint & 0x80 && u->actual &&
+		!client_write(u->tid, u->client_buffer, u->data, u->actual))
+		result = -EFAULT;
+	notify_answer(u->handle->dev->emu, u->notif, result);
+	free(u->data);
+	free(u);
+}
+
+void
+handle_complete(struct urb *u)
+{
+	struct handle *h = u->handle;
+	if (u->sync) {
+		sync_finish(u);
+		return;
+	}
+	struct urb **at = &h->done;
+	while (*at)
+		at = &(*at)->next;
+	*at = u;
+	if (h->reap_notif) {
+		uint64_t notif = h->reap_notif;
+		h->reap_notif = 0;
+		notify_answer(h->dev->emu, notif, reap_write(h, h->reap_tid, h->reap_arg));
+		return;
+	}
+	handle_signal(h);
+}
+
+void
+handle_gone(struct handle *h)
+{
+	if (h->gone)
+		return;
+	h->gone = true;
+	if (h->reap_notif)
+		notify_answer(h->dev->emu, h->reap_notif, -ENODEV);
+	h->reap_notif = 0;
+	epoll_ctl(h->dev->emu->watch, EPOLL_CTL_DEL, h->master, NULL);
+	close(h->master); /* POLLERR | POLLHUP in the client */
+	h->master = -1;
+}
+
+/* ---- requests ---- */
+
+struct request {
+	struct emu *emu;
+	struct handle *h;
+	struct usb_device *d;
+	pid_t tid;
+	uint64_t notif, arg;
+};
+
+static int64_t
+interface_check(struct request *r, unsigned *number)
+{
+	if (!client_read(r->tid, r->arg, number, sizeof *number))
+		return -EFAULT;
+	return *number == 0 ? 0 : -ENOENT;
+}
+
+static int64_t
+request_claim(struct request *r)
+{
+	unsigned number;
+	int64_t rc = interface_check(r, &number);
+	if (rc)
+		return rc;
+	if (r->d->owner && r->d->owner != r->h)
+		handles_sweep(r->emu);
+	if (r->d->owner == r->h)
+		return 0;
+	if (r->d->owner || r->d->kernel_driver)
+		return -EBUSY;
+	r->d->owner = r->h;
+	return 0;
+}
+
+static int64_t
+request_release(struct request *r)
+{
+	unsigned number;
+	int64_t rc = interface_check(r, &number);
+	if (rc)
+		return rc;
+	if (r->d->owner != r->h)
+		return -EINVAL;
+	r->d->owner = NULL;
+	return 0;
+}
+
+static int64_t
+request_getdriver(struct request *r)
+{
+	struct usbdevfs_getdriver g;
+	if (!client_read(r->tid, r->arg, &g, sizeof g))
+		return -EFAULT;
+	handles_sweep(r->emu);
+	const char *name = r->d->owner ? "usbfs" : r->d->kernel_driver ? "usblp" : NULL;
+	if (g.interface != 0 || !name)
+		return -ENODATA;
+	memset(g.driver, 0, sizeof g.driver);
+	memcpy(g.driver, name, strlen(name));
+	return client_write(r->tid, r->arg, &g, sizeof g) ? 0 : -EFAULT;
+}
+
+static int64_t
+request_disconnect_claim(struct request *r)
+{
+	struct usbdevfs_disconnect_claim c;
+	if (!client_read(r->tid, r->arg, &c, sizeof c))
+		return -EFAULT;
+	if (c.interface != 0)
+		return -EINVAL;
+	if (r->d->owner && r->d->owner != r->h)
+		handles_sweep(r->emu);
+	if (r->d->owner && r->d->owner != r->h)
+		return -EBUSY;
+	r->d->kernel_driver = false;
+	r->d->owner = r->h;
+	return 0;
+}
+
+static int64_t
+request_ioctl(struct request *r)
+{
+	struct usbdevfs_ioctl i;
+	if (!client_read(r->tid, r->arg, &i, sizeof i))
+		return -EFAULT;
+	if (i.ifno != 0)
+		return -EINVAL;
+	switch ((unsigned)i.ioctl_code) {
+	case USBDEVFS_DISCONNECT:
+		if (!r->d->kernel_driver)
+			return -ENODATA;
+		r->d->kernel_driver = false;
+		return 0;
+	case USBDEVFS_CONNECT:
+		if (r->d->kernel_driver || r->d->owner)
+			return -EBUSY;
+		r->d->kernel_driver = r->d->printer != NULL;
+		return 1;
+	}
+	return -ENOTTY;
+}
+
+static int64_t
+request_clear_halt(struct request *r)
+{
+	unsigned endpoint;
+	if (!client_read(r->tid, r->arg, &endpoint, sizeof endpoint))
+		return -EFAULT;
+	if ((endpoint & 0x80) != 0)
+		r->d->halt_in = false;
+	else
+		r->d->halt_out = false;
+	usb_pump(r->d);
+	return 0;
+}
+
+/* Finds the endpoint; 0, -ENOENT for one the device lacks, -EBUSY without a claim. */
+static int64_t
+bulk_check(struct request *r, unsigned endpoint)
+{
+	if (!r->d->printer || (endpoint != 0x01 && endpoint != 0x82))
+		return -ENOENT;
+	if (!r->d->owner && !r->d->kernel_driver)
+		r->d->owner = r->h; /* the kernel claims on first use */
+	return r->d->owner == r->h ? 0 : -EBUSY;
+}
+
+static int64_t
+request_submit(struct request *r)
+{
+	struct usbdevfs_urb k;
+	if (!client_read(r->tid, r->arg, &k, sizeof k))
+		return -EFAULT;
+	bool control = k.type == USBDEVFS_URB_TYPE_CONTROL;
+	if (!control && k.type != USBDEVFS_URB_TYPE_BULK && k.type != USBDEVFS_URB_TYPE_INTERRUPT)
+		return -EINVAL;
+	int64_t rc = control ? 0 : bulk_check(r, k.endpoint);
+	if (rc)
+		return rc;
+	if (k.buffer_length < 0 || (control && k.buffer_length < 8))
+		return -EINVAL;
+	if ((unsigned)k.buffer_length > TRANSFER_MAX)
+		return -ENOMEM;
+	struct urb *u = calloc(1, sizeof *u);
+	size_t len = (size_t)k.buffer_length;
+	uint8_t *bytes = u ? malloc(len + 1) : NULL;
+	if (!bytes) {
+		free(u);
+		return -ENOMEM;
+	}
+	u->handle = r->h;
+	u->tid = r->tid;
+	u->client_urb = r->arg;
+	u->client_buffer = (uint64_t)(uintptr_t)k.buffer;
+	u->endpoint = control ? 0 : k.endpoint;
+	u->data = bytes;
+	u->len = len;
+	if ((control || !(k.endpoint & 0x80)) &&
+		!client_read(r->tid, u->client_buffer, bytes, len)) {
+		free(bytes);
+		free(u);
+		return -EFAULT;
+	}
+	if (control) {
+		memcpy(u->setup, bytes, sizeof u->setup);
+		memmove(bytes, bytes + sizeof u->setup, len - sizeof u->setup);
+		u->len = len - sizeof u->setup;
+	}
+	usb_submit(r->d, u);
+	return 0;
+}
+
+static int64_t
+request_discard(struct request *r)
+{
+	struct urb *queues[] = {r->d->out, r->d->in};
+	for (size_t i = 0; i < EMU_LEN(queues); i++)
+		for (struct urb *u = queues[i]; u; u = u->next)
+			if (u->handle == r->h && !u->sync && u->client_urb == r->arg)
+				return usb_cancel(r->d, u) ? 0 : -EINVAL;
+	return -EINVAL;
+}
+
+static int64_t
+request_bulk(struct request *r)
+{
+	struct usbdevfs_bulktransfer b;
+	if (!client_read(r->tid, r->arg, &b, sizeof b))
+		return -EFAULT;
+	int64_t rc = bulk_check(r, b.ep);
+	if (rc)
+		return rc;
+	if (b.len > TRANSFER_MAX)
+		return -ENOMEM;
+	struct urb *u = calloc(1, sizeof *u);
+	uint8_t *bytes = u ? malloc(b.len + 1) : NULL;
+	if (!bytes || (!(b.ep & 0x80) && !client_read(r->tid, (uintptr_t)b.data, bytes, b.len))) {
+		free(bytes);
+		free(u);
+		return bytes ? -EFAULT : -ENOMEM;
+	}
+	u->handle = r->h;
+	u->tid = r->tid;
+	u->client_buffer = (uint64_t)(uintptr_t)b.data;
+	u->endpoint = (uint8_t)b.ep;
+	u->data = bytes;
+	u->len = b.len;
+	u->sync = true;
+	u->notif = r->notif;
+	u->deadline_ms = b.timeout ? now_ms() + b.timeout : 0;
+	usb_submit(r->d, u);
+	return USBFS_PENDING;
+}
+
+static int64_t
+request_control(struct request *r)
+{
+	struct usbdevfs_ctrltransfer c;
+	uint8_t setup[8], data[4096];
+	if (!client_read(r->tid, r->arg, &c, sizeof c))
+		return -EFAULT;
+	if (c.wLength > sizeof data)
+		return -EINVAL;
+	memcpy(setup, &c, sizeof setup); /* the same eight bytes, little endian */
+	bool in = c.bRequestType & 0x80;
+	if (!in && !client_read(r->tid, (uintptr_t)c.data, data, c.wLength))
+		return -EFAULT;
+	struct urb *u = calloc(1, sizeof *u);
+	uint8_t *bytes = u ? malloc(c.wLength + 1u) : NULL;
+	if (!bytes) {
+		free(u);
+		return -ENOMEM;
+	}
+	u->handle = r->h;
+	u->tid = r->tid;
+	u->client_buffer = (uint64_t)(uintptr_t)c.data;
+	u->endpoint = in ? 0x80 : 0x00; /* direction for the answer; the pipe is endpoint 0 */
+	u->data = bytes;
+	u->len = c.wLength;
+	u->sync = true;
+	u->notif = r->notif;
+	memcpy(u->setup, setup, sizeof setup);
+	usb_submit(r->d, u);
+	return USBFS_PENDING;
+}
+
+static int64_t
+request_reap(struct request *r, bool wait)
+{
+	struct handle *h = r->h;
+	if (h->done)
+		return reap_write(h, r->tid, r->arg);
+	if (h->gone)
+		return -ENODEV;
+	if (!wait)
+		return -EAGAIN;
+	if (h->reap_notif)
+		return -EAGAIN;
+	h->reap_notif = r->notif;
+	h->reap_tid = r->tid;
+	h->reap_arg = r->arg;
+	return USBFS_PENDING;
+}
+
+static int64_t
+request_number(struct request *r, uint32_t number)
+{
+	return client_write(r->tid, r->arg, &number, sizeof number) ? 0 : -EFAULT;
+}
+
+int64_t
+usbfs_ioctl(struct emu *emu, struct handle *h, pid_t tid, uint64_t notif, unsigned request,
+	uint64_t arg)
+{
+	struct request r = {emu, h, h->dev, tid, notif, arg};
+	if (request == USBDEVFS_REAPURB || request == USBDEVFS_REAPURBNDELAY)
+		return request_reap(&r, request == USBDEVFS_REAPURB);
+	if (h->gone)
+		return -ENODEV;
+	switch (request) {
+	case USBDEVFS_GET_CAPABILITIES:
+		return request_number(&r, USBDEVFS_CAP_ZERO_PACKET |
+						  USBDEVFS_CAP_BULK_CONTINUATION |
+						  USBDEVFS_CAP_NO_PACKET_SIZE_LIM |
+						  USBDEVFS_CAP_REAP_AFTER_DISCONNECT);
+	case USBDEVFS_GET_SPEED:
+		return SPEED_HIGH;
+	case USBDEVFS_CONNECTINFO: {
+		struct usbdevfs_connectinfo info = {.devnum = r.d->devnum};
+		return client_write(tid, arg, &info, sizeof info) ? 0 : -EFAULT;
+	}
+	case USBDEVFS_CLAIMINTERFACE:
+		return request_claim(&r);
+	case USBDEVFS_RELEASEINTERFACE:
+		return request_release(&r);
+	case USBDEVFS_GETDRIVER:
+		return request_getdriver(&r);
+	case USBDEVFS_DISCONNECT_CLAIM:
+		return request_disconnect_claim(&r);
+	case USBDEVFS_IOCTL:
+		return request_ioctl(&r);
+	case USBDEVFS_SETCONFIGURATION:
+	case USBDEVFS_SETINTERFACE:
+	case USBDEVFS_RESET:
+		r.d->halt_in = r.d->halt_out = false;
+		return 0;
+	case USBDEVFS_CLEAR_HALT:
+	case USBDEVFS_RESETEP:
+		return request_clear_halt(&r);
+	case USBDEVFS_SUBMITURB:
+		return request_submit(&r);
+	case USBDEVFS_DISCARDURB:
+		return request_discard(&r);
+	case USBDEVFS_BULK:
+		return request_bulk(&r);
+	case USBDEVFS_CONTROL:
+		return request_control(&r);
+	}
+	return -ENOTTY;
+}
