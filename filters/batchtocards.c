@@ -191,12 +191,15 @@ stdin_spool(struct filter *f, char path[PATH_LEN], struct err *e)
 	return 0;
 }
 
-/* The one setting that a filter shares with the floors above: [paths] templates. Whatever is wrong with the
- * file is told by the backend, which reads all of it before a card is fed. */
+/* The one setting that a filter shares with the floors above: [paths] templates. Whatever is wrong
+ * with the file is told by the backend, which reads all of it before a card is fed. Tests name the
+ * folder itself. */
 static char *
 templates_folder(void)
 {
-	const char *named = getenv("CARDSPOOL_CONF");
+	const char *named = getenv("CARDSPOOL_CONF"), *given = getenv("CARDSPOOL_TEMPLATES");
+	if (given)
+		return g_strdup(given);
 	GKeyFile *file = g_key_file_new();
 	char *folder = NULL;
 
