@@ -269,9 +269,10 @@ job_admit(struct work *w, struct err *e)
 	if (job->repeats[0] == '\0' || w->repeat || again)
 		return PASS_OK;
 	err_set(e, ERR_INPUT,
-		_("This batch was made before, in job %s. To make its cards a second time: lp -i "
-		  "%d -o cardspool-repeat=yes -H resume"),
-		job->repeats, job->cups_id);
+		_("This batch (order %s) was queued before, see: cardspool job show %s. To make "
+		  "its cards a "
+		  "second time: lp -i %d -o cardspool-repeat=yes -H resume"),
+		job->order[0] ? job->order : "-", job->repeats, job->cups_id);
 	return PASS_HOLD;
 }
 
@@ -368,6 +369,16 @@ worker_end(struct work *w, enum pass_end end, struct err *e)
 	return PASS_STOP;
 }
 
+static void
+worker_good(struct work *w)
+{
+	char text[ERR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), _("%u cards of order %s are made."), w->pass.job.n_cards,
+		w->pass.job.order[0] ? w->pass.job.order : "-");
+	w->sink->message(w->sink, false, text);
+}
+
 enum pass_end
 worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 {
@@ -396,6 +407,8 @@ worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 		}
 	}
 	end = worker_end(&w, end, e);
+	if (end == PASS_OK)
+		worker_good(&w);
 	worker_close(&w);
 	return end;
 }
