@@ -16,7 +16,7 @@
 enum { PATH_LEN = 4096, PHOTO_MAX = 4 << 20, PNG_MAX = 64 << 20 };
 
 struct preview {
-	const char *source, *template_word, *photo_dir, *ribbon_word, *side_word, *out;
+	const char *source, *template_word, *templates, *photo_dir, *ribbon_word, *side_word, *out;
 	unsigned record;
 	bool json;
 	const struct ribbon *ribbon;
@@ -48,13 +48,14 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 	static const struct option options[] = {{"record", required_argument, NULL, 'r'},
 		{"side", required_argument, NULL, 's'}, {"ribbon", required_argument, NULL, 'b'},
 		{"template", required_argument, NULL, 't'},
+		{"templates", required_argument, NULL, 'T'},
 		{"photos", required_argument, NULL, 'p'}, {"output", required_argument, NULL, 'o'},
 		{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	const struct {
 		int letter;
 		const char **word;
 	} words[] = {{'s', &p->side_word}, {'b', &p->ribbon_word}, {'t', &p->template_word},
-		{'p', &p->photo_dir}, {'o', &p->out}};
+		{'T', &p->templates}, {'p', &p->photo_dir}, {'o', &p->out}};
 	int c;
 
 	optind = 0;
@@ -95,6 +96,8 @@ template_find(struct preview *p, const char *word, struct err *e)
 
 	if (strchr(word, '/') || !strcmp(word, ".")) {
 		snprintf(p->dir, sizeof p->dir, "%s", word);
+	} else if (p->templates) {
+		snprintf(p->dir, sizeof p->dir, "%s/%s", p->templates, word);
 	} else {
 		int rc = config_load(&config, e);
 		if (rc)
@@ -288,8 +291,9 @@ build_run(int argc, char **argv, struct err *e)
 const struct command commands_template[] = {
 	{"preview", NULL,
 		"FILE.cards|ROSTER.csv -o PICTURE.png [--record N] [--side front|back|both] "
-		"[--ribbon NAME] [--template NAME|FOLDER] [--photos FOLDER] [--json]",
-		N_("Show a card as the head will print it"), preview_run},
-	{"template", "build", "FOLDER [-o FILE]", N_("Compile a template's drawings"), build_run},
+		"[--ribbon NAME] [--template NAME|FOLDER] [--templates FOLDER] [--photos FOLDER] "
+		"[--json]",
+		N_("show a card as the head will print it"), preview_run},
+	{"template", "build", "FOLDER [-o FILE]", N_("compile a template's drawings"), build_run},
 	{NULL, NULL, NULL, NULL, NULL},
 };
