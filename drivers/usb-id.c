@@ -8,7 +8,6 @@
  */
 #include "drivers/usb.h"
 
-#include <libusb.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -72,28 +71,6 @@ device_id_get(const char *device_id, const char *key, char *out, size_t max)
 		at += field;
 	}
 	return ERR_MISSING;
-}
-
-enum fault
-usb_fault(int libusb_code)
-{
-	static const struct {
-		int code;
-		enum fault fault;
-	} table[] = {
-		{LIBUSB_SUCCESS, FAULT_NONE},
-		{LIBUSB_ERROR_TIMEOUT, FAULT_NO_REPLY},
-		{LIBUSB_ERROR_INTERRUPTED, FAULT_NO_REPLY},
-		{LIBUSB_ERROR_PIPE, FAULT_STALL},
-		{LIBUSB_ERROR_NO_DEVICE, FAULT_UNPLUGGED},
-		{LIBUSB_ERROR_NOT_FOUND, FAULT_UNPLUGGED},
-		{LIBUSB_ERROR_OVERFLOW, FAULT_GARBLED_REPLY},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (table[i].code == libusb_code)
-			return table[i].fault;
-	return FAULT_STALL;
 }
 
 static bool

@@ -210,6 +210,28 @@ usb_list(struct usb_printer **list, size_t *n, struct err *e)
 
 /* ---- the transport --------------------------------------------------------- */
 
+enum fault
+usb_fault(int libusb_code)
+{
+	static const struct {
+		int code;
+		enum fault fault;
+	} table[] = {
+		{LIBUSB_SUCCESS, FAULT_NONE},
+		{LIBUSB_ERROR_TIMEOUT, FAULT_NO_REPLY},
+		{LIBUSB_ERROR_INTERRUPTED, FAULT_NO_REPLY},
+		{LIBUSB_ERROR_PIPE, FAULT_STALL},
+		{LIBUSB_ERROR_NO_DEVICE, FAULT_UNPLUGGED},
+		{LIBUSB_ERROR_NOT_FOUND, FAULT_UNPLUGGED},
+		{LIBUSB_ERROR_OVERFLOW, FAULT_GARBLED_REPLY},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (table[i].code == libusb_code)
+			return table[i].fault;
+	return FAULT_STALL;
+}
+
 struct usb_transport {
 	struct transport base;
 	libusb_context *context;

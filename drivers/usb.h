@@ -17,7 +17,7 @@ int usb_choose(const struct usb_printer *list, size_t n, const struct usb_printe
 void usb_device_id_parse(char *out, size_t max, const uint8_t *bytes, size_t len);
 /* Drops blanks at both ends and replaces what is not printable ASCII by '?'. */
 void usb_text_clean(char *text);
-/* What a libusb error code of a bulk transfer means. */
+/* What a libusb error code of a bulk transfer means (usb.c). */
 enum fault usb_fault(int libusb_code);
 
 #endif
