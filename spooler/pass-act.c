@@ -64,6 +64,55 @@ chip_ready(struct pass *p, struct err *e)
 	return e->code;
 }
 
+/* ---- a card that belongs to nobody ---- */
+
+static int
+foreign_event(struct pass *p, const char *kind, const struct printer_status *st, struct err *e)
+{
+	json_t *data = json_pack(
+		"{s:s, s:s}", "serial", p->job.printer_serial, "place", card_place_name(st->place));
+	int rc;
+
+	if (!data)
+		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+	rc = ledger_event(p->ledger, kind, p->job.uuid, data, e);
+	json_decref(data);
+	return rc;
+}
+
+int
+pass_foreign(struct pass *p, const struct printer_status *st, struct err *e)
+{
+	struct failure_row f = {.at = (int64_t)time(NULL) * 1000};
+	const char *told = _("A card that this system did not feed was found in the printer; it "
+			     "goes to the reject box.");
+	int rc = foreign_event(p, "foreign-card-rejecting", st, e);
+
+	if (rc != 0)
+		return rc;
+	snprintf(f.machine, sizeof(f.machine), "%.63s", p->job.printer);
+	snprintf(f.serial, sizeof(f.serial), "%s", p->job.printer_serial);
+	snprintf(f.job_uuid, sizeof(f.job_uuid), "%s", p->job.uuid);
+	f.cups_id = p->job.cups_id;
+	snprintf(f.order, sizeof(f.order), "%s", p->job.order);
+	snprintf(f.step, sizeof(f.step), "%s", act_names[ACT_REJECT]);
+	snprintf(f.code, sizeof(f.code), "foreign-card");
+	snprintf(f.cause, sizeof(f.cause), "%.255s", told);
+	snprintf(f.done, sizeof(f.done), "%.63s", _("card rejected"));
+	snprintf(f.operator_name, sizeof(f.operator_name), "%s", p->job.user);
+	rc = failure_record(p->ledger, &f, e);
+	if (rc != 0)
+		return rc;
+	p->sink->message(p->sink, true, told);
+	rc = p->driver->eject(p->printer, EXIT_REJECT, e);
+	if (rc != 0)
+		return rc;
+	rc = foreign_event(p, "foreign-card-rejected", st, e);
+	return rc == 0 ? failure_cleared(p->ledger, f.id, NULL, e) : rc;
+}
+
+/* ---- the steps ---- */
+
 static int
 feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 {

@@ -114,6 +114,8 @@ failure_fill(struct failure_row *f, const struct pass_run *r, enum act act, cons
 {
 	const struct pass *p = r->p;
 	const struct fault_row *row = fault_row(cause->fault);
+	enum fault_action action =
+		cause->fault == FAULT_WORKER_DIED ? FAULT_SETTLE : action_of(cause);
 	struct timespec now;
 
 	memset(f, 0, sizeof(*f));
@@ -135,7 +137,7 @@ failure_fill(struct failure_row *f, const struct pass_run *r, enum act act, cons
 	snprintf(f->code, sizeof(f->code), "%s", cause->fault ? row->code : "doubt");
 	snprintf(f->cause, sizeof(f->cause), "%.255s", cause->fault ? _(row->cause) : cause->text);
 	snprintf(f->raw, sizeof(f->raw), "%s", cause->raw);
-	snprintf(f->done, sizeof(f->done), "%.63s", _(action_done[action_of(cause)]));
+	snprintf(f->done, sizeof(f->done), "%.63s", _(action_done[action]));
 	snprintf(f->operator_name, sizeof(f->operator_name), "%s", p->job.user);
 }
 

@@ -29,7 +29,7 @@ struct work {
 	struct stream_job stream_job;
 	struct usb_printer usb;
 	char ribbon[16];
-	bool repeat, admitted;
+	bool repeat, rest, admitted;
 	int lock_fd;
 };
 
@@ -54,6 +54,7 @@ options_read(struct work *w, struct err *e)
 	else
 		snprintf(job->uuid, sizeof(job->uuid), "%s", uuid);
 	w->repeat = repeat && strcasecmp(repeat, "yes") == 0;
+	w->rest = repeat && strcasecmp(repeat, "rest") == 0;
 	cupsFreeOptions(n, options);
 	return rc;
 }
@@ -256,22 +257,41 @@ end_of(const struct err *e)
 	}
 }
 
+/*
+ * The earlier job is taken up under its own uuid: what it made is skipped, what it left is settled.
+ * This job itself makes no card.
+ */
+static enum pass_end
+job_take_up(struct work *w, struct err *e)
+{
+	struct job_row *job = &w->pass.job;
+	bool again;
+
+	if (ledger_job_state(w->pass.ledger, job->uuid, "done", e) != 0)
+		return end_of(e);
+	snprintf(job->uuid, sizeof(job->uuid), "%s", job->repeats);
+	return ledger_job_admit(w->pass.ledger, job, &again, e) == 0 ? PASS_OK : end_of(e);
+}
+
 /* The same cards under a new job: only a person can know whether a second set is wanted. */
 static enum pass_end
 job_admit(struct work *w, struct err *e)
 {
 	struct job_row *job = &w->pass.job;
-	bool again = false;
+	bool again;
 
 	if (ledger_job_admit(w->pass.ledger, job, &again, e) != 0)
 		return end_of(e);
 	w->admitted = true;
-	if (job->repeats[0] == '\0' || w->repeat || again)
+	if (job->repeats[0] == '\0' || w->repeat)
 		return PASS_OK;
+	if (w->rest)
+		return job_take_up(w, e);
 	err_set(e, ERR_INPUT,
-		_("This batch (order %s) was queued before, see: cardspool job show %s. To make "
-		  "its cards a "
-		  "second time: lp -i %d -o cardspool-repeat=yes -H resume"),
+		_("This batch (order %s) was queued before, see: cardspool job show %s. Only the "
+		  "cards that are "
+		  "missing: lp -i %d -o cardspool-repeat=rest -H resume. All of them a second "
+		  "time: the same with =yes"),
 		job->order[0] ? job->order : "-", job->repeats, job->cups_id);
 	return PASS_HOLD;
 }
