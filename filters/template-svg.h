@@ -9,6 +9,7 @@
 #include "filters/template.h"
 
 #include <cairo.h>
+#include <libxml/tree.h>
 
 #define TEMPLATE_NS "urn:cardspool:template:1"
 
@@ -20,6 +21,9 @@ enum svg_layer {
 	SVG_UV,    /* ink="uv" */
 	SVG_ALL    /* as the file is (seals) */
 };
+
+/* Refuses what would reach outside the file (template-check.c). */
+int svg_tree_check(const char *path, xmlDoc *doc, struct err *e);
 
 struct svg;
 /* Reads and checks: no DOCTYPE, no script, nothing from outside the file. */
