@@ -65,8 +65,8 @@ tree_check(const char *path, xmlNode *node, unsigned *count, struct err *e)
 		int rc = 0;
 		if (node->type == XML_PI_NODE || node->type == XML_ENTITY_REF_NODE ||
 			node->type == XML_DTD_NODE)
-			return node_error(
-				s, node, e, _("processing instructions and entities are refused."));
+			return node_error(path, node, e,
+				_("processing instructions and entities are refused."));
 		if (node->type != XML_ELEMENT_NODE)
 			continue;
 		if (++*count > ELEMENTS_MAX)
@@ -74,7 +74,7 @@ tree_check(const char *path, xmlNode *node, unsigned *count, struct err *e)
 		if (name_is(node, "script") || name_is(node, "foreignObject") ||
 			name_is(node, "include"))
 			return node_error(
-				s, node, e, _("scripts and foreign content are refused."));
+				path, node, e, _("scripts and foreign content are refused."));
 		for (xmlAttr *a = node->properties; a; a = a->next)
 			if (!attribute_safe(node, a))
 				return node_error(path, node, e,

@@ -1,10 +1,9 @@
 /*
  * template-svg.c - reading one drawing of a template.
  *
- * Owns the checks on foreign SVG, the placeholders and the separation into inks. Guarantees: a
- * drawing cannot reach outside its own file (no DOCTYPE, entity, script, link or style from
- * elsewhere), and what is not understood is refused with its line. On failure nothing is kept. Used
- * while a template is compiled, never while cards are made.
+ * Owns the placeholders and the separation into inks. Guarantees: only a checked drawing is used,
+ * and what is not understood is refused with its line. On failure nothing is kept. Used while a
+ * template is compiled, never while cards are made.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
