@@ -15,6 +15,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __SANITIZE_ADDRESS__
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
+
+/* What fontconfig keeps until the process ends is not ours to free. */
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:libfontconfig\nleak:libpangoft2\n";
+}
+
+const char *
+__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
+#endif
+
 /* Of a Han character's em box, above the baseline; and the distance of lines, in em. */
 static const double em_ascent = 0.88, line_pitch = 1.22;
 /* How much smaller the next attempt is. */
