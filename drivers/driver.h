@@ -97,8 +97,16 @@ struct transport_ops {
 	int (*port_status)(struct transport *t, uint8_t *status, struct err *e);
 	void (*close)(struct transport *t);
 };
+/* How long the printer is waited for, ms; 0 = what its model's row says. Set after usb_open, before the family's open. */
+struct printer_limits {
+	unsigned reply_ms; /* a question or a setting */
+	unsigned move_ms;  /* a card on its way */
+	unsigned plane_ms; /* one panel's dots taken and answered */
+	unsigned print_ms; /* printing, turning, putting out */
+};
 struct transport {
 	const struct transport_ops *ops;
+	struct printer_limits limits;
 };
 
 /* One printer-class USB interface as found on the bus. Strings are trimmed and printable. */

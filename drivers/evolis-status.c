@@ -137,6 +137,15 @@ place_confirm(struct printer *p, enum card_place expected, struct err *e)
 	return ERR_DOUBT;
 }
 
+int64_t
+ribbon_count(struct printer *p)
+{
+	struct err why;
+	int64_t left = -1;
+
+	return ask_number(p, ASK_RIBBON_LEFT, &left, NULL, &why) == 0 ? left : -1;
+}
+
 /* The ribbon's end mark, and what its tag says. */
 static int
 ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
@@ -162,6 +171,11 @@ ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
 	out->ribbon.capacity = size <= INT32_MAX ? (int)size : -1;
 	if (left == 0 && p->m->dialect->ribbon_exact)
 		fault = FAULT_RIBBON_END;
+	/* A refused ribbon looks like a good one: it stands until somebody was seen at it. */
+	if (p->ribbon_refused && (out->fault || left != p->ribbon_left))
+		p->ribbon_refused = false;
+	if (p->ribbon_refused)
+		fault = FAULT_RIBBON_WRONG;
 	if (!out->fault)
 		out->fault = fault;
 	return 0;

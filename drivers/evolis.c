@@ -180,6 +180,28 @@ reply_judge(struct printer *p, const struct wire_reply *r, struct err *e)
 	return ERR_FAULT;
 }
 
+/*
+ * "ERROR RIBBON" is all the classic printers say. At its end mark the ribbon is used up; elsewhere
+ * the printer refuses it: another kind than was declared, or torn. Nothing tells those two apart.
+ */
+static int
+ribbon_judge(struct printer *p, struct err *e)
+{
+	struct wire_reply mark;
+	struct err why;
+	bool known;
+	char raw[ERR_RAW_MAX];
+
+	snprintf(raw, sizeof raw, "%s", e->raw);
+	if (question_ask(p, ASK_RIBBON_MARK, &mark, &known, &why) != 0 || !known ||
+		wire_text_find(&mark)->class != WIRE_OK)
+		return ERR_FAULT;
+	p->ribbon_refused = true;
+	p->ribbon_left = ribbon_count(p);
+	fault_set(e, FAULT_RIBBON_WRONG, raw);
+	return ERR_FAULT;
+}
+
 int
 command_run(struct printer *p, enum doing doing, const char *text, unsigned timeout_ms, bool *sent,
 	struct err *e)
@@ -188,7 +210,9 @@ command_run(struct printer *p, enum doing doing, const char *text, unsigned time
 
 	p->doing = doing;
 	int rc = link_command(&p->link, text, timeout_ms, &reply, sent, e);
-	return rc ? rc : reply_judge(p, &reply, e);
+	if (rc == 0)
+		rc = reply_judge(p, &reply, e);
+	return rc == ERR_FAULT && e->fault == FAULT_RIBBON_END ? ribbon_judge(p, e) : rc;
 }
 
 /* ---- begin and end --------------------------------------------------------- */
@@ -305,6 +329,20 @@ evolis_close(struct printer *p)
 	free(p);
 }
 
+/* What the administrator set goes before the model's own time limits. */
+static void
+columns_take(struct printer *p, const struct evolis_model *m)
+{
+	const struct printer_limits *limits = &p->link.transport->limits;
+
+	p->columns = *m;
+	p->columns.param_ms = limits->reply_ms ? limits->reply_ms : m->param_ms;
+	p->columns.move_ms = limits->move_ms ? limits->move_ms : m->move_ms;
+	p->columns.plane_ms = limits->plane_ms ? limits->plane_ms : m->plane_ms;
+	p->columns.print_ms = limits->print_ms ? limits->print_ms : m->print_ms;
+	p->m = p->link.m = &p->columns;
+}
+
 static const struct printer_model *
 evolis_model(const struct printer *p)
 {
@@ -330,7 +368,7 @@ model_learn(struct printer *p, const struct usb_printer *id, struct err *e)
 			_("This printer calls itself \"%s\", a model that is not known here. See "
 			  "doc/PRINTERS.md."),
 			mdl[0] ? mdl : p->model_text);
-	p->m = p->link.m = p->model->family;
+	columns_take(p, p->model->family);
 	return 0;
 }
 
@@ -347,8 +385,8 @@ evolis_open(struct printer **out, struct transport *t, const struct usb_printer 
 		t->ops->close(t);
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
 	}
-	p->m = p->link.m = models[0].family;
 	p->link.transport = t;
+	columns_take(p, models[0].family);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		for (int i = 0; i < PANEL_COUNT; i++)
 			buf_init(&p->planes[side][i], PLANE_COMMAND_MAX);

@@ -182,7 +182,8 @@ enum doing {
 struct printer {
 	struct link link;
 	const struct printer_model *model;
-	const struct evolis_model *m;
+	const struct evolis_model *m; /* the model's columns with this connection's time limits */
+	struct evolis_model columns;
 	char model_text[64], firmware[64];
 	struct print_job job;
 	struct buf planes[SIDE_COUNT][PANEL_COUNT]; /* commands ready to go, in print order */
@@ -191,6 +192,8 @@ struct printer {
 	enum card_place place;
 	enum doing doing;
 	bool wants_cleaning; /* an act was refused for it */
+	bool ribbon_refused; /* "ERROR RIBBON" although the ribbon is not at its end */
+	int64_t ribbon_left; /* what it counted then, -1: nothing */
 	unsigned refused;    /* bit per question the printer does not know */
 };
 
@@ -217,6 +220,8 @@ int question_ask(
 	struct printer *p, enum question q, struct wire_reply *reply, bool *known, struct err *e);
 /* An answer that is a plain text of the printer's own, "" if none. */
 int question_text(struct printer *p, enum question q, char *out, size_t max, struct err *e);
+/* Prints left as the printer counts them, -1 if it has no answer. */
+int64_t ribbon_count(struct printer *p);
 /* Where the card is, by asking; by what this driver did last when the printer cannot tell. */
 int place_observe(struct printer *p, struct err *e);
 /* After an act that was answered OK: is the card where it should be now? ERR_DOUBT if not. */

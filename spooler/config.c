@@ -21,6 +21,7 @@
 struct config {
 	char *ledger, *templates, *keys, *run, *worker_user;
 	unsigned attempts_max, wait_poll_ms, chip_wait_ms;
+	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
 };
 
@@ -48,6 +49,15 @@ static const struct setting {
 		10, 60000},
 	{"cards", "chip-wait-ms", SETTING_NUMBER, offsetof(struct config, chip_wait_ms), NULL, 2000,
 		50, 60000},
+	/* 0: what the driver knows of the model */
+	{"printer", "reply-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.reply_ms),
+		NULL, 0, 0, 600000},
+	{"printer", "move-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.move_ms),
+		NULL, 0, 0, 600000},
+	{"printer", "plane-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.plane_ms),
+		NULL, 0, 0, 600000},
+	{"printer", "print-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.print_ms),
+		NULL, 0, 0, 3600000},
 };
 
 #define STATION_GROUP   "station"
@@ -337,4 +347,10 @@ unsigned
 config_chip_wait_ms(const struct config *c)
 {
 	return c->chip_wait_ms;
+}
+
+const struct printer_limits *
+config_limits(const struct config *c)
+{
+	return &c->limits;
 }

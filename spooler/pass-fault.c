@@ -70,6 +70,46 @@ static const enum answer answers[SITUATIONS][FAULT_HALT + 1] = {
 		[FAULT_HALT] = ANSWER_STOP},
 };
 
+const char *const fault_action_names[FAULT_HALT + 1] = {
+	[FAULT_WAIT] = "wait",
+	[FAULT_REJECT] = "reject",
+	[FAULT_SPOIL] = "spoil",
+	[FAULT_SETTLE] = "settle",
+	[FAULT_HALT] = "halt",
+};
+
+const char *
+pass_situation_name(unsigned situation)
+{
+	static const char *const names[SITUATIONS] = {
+		[NOT_FED] = "not-fed",
+		[BEING_FED] = "being-fed",
+		[HELD] = "held",
+		[ACTING] = "acting",
+		[BEING_REJECTED] = "being-rejected",
+	};
+
+	return situation < SITUATIONS ? names[situation] : NULL;
+}
+
+const char *
+pass_answer_name(unsigned situation, enum fault_action action)
+{
+	static const char *const names[] = {
+		[ANSWER_STOP] = "stop",
+		[ANSWER_WAIT] = "wait",
+		[ANSWER_GONE] = "gone",
+		[ANSWER_REJECT] = "reject",
+		[ANSWER_OBSERVE] = "observe",
+		[ANSWER_OBSERVE_WAIT] = "observe-wait",
+		[ANSWER_WAIT_OBSERVE] = "wait-observe",
+	};
+
+	if (situation >= SITUATIONS || action > FAULT_HALT)
+		return NULL;
+	return names[answers[situation][action]];
+}
+
 static const char *const action_done[] = {
 	[FAULT_WAIT] = N_("waited until the cause was gone"),
 	[FAULT_REJECT] = N_("card rejected, a fresh one takes its place"),
@@ -141,6 +181,14 @@ failure_fill(struct failure_row *f, const struct pass_run *r, enum act act, cons
 	snprintf(f->operator_name, sizeof(f->operator_name), "%s", p->job.user);
 }
 
+static void
+fault_show(struct pass_run *r, const struct err *cause)
+{
+	if (cause->fault != FAULT_NONE)
+		r->p->sink->reason(r->p->sink, fault_row(cause->fault)->reason, true);
+	pass_say(r, true, "%s", cause->text);
+}
+
 /* The same fault of the same act, met again before anything went well, is the same failure. */
 int
 pass_fault_record(struct pass_run *r, enum act act, const struct err *cause, struct err *e)
@@ -149,8 +197,10 @@ pass_fault_record(struct pass_run *r, enum act act, const struct err *cause, str
 	struct failure_row row;
 	int rc;
 
-	if (r->failure && r->fault == cause->fault && r->fault_act == act)
+	if (r->failure && r->fault == cause->fault && r->fault_act == act) {
+		fault_show(r, cause);
 		return 0;
+	}
 	pass_fault_over(r);
 	failure_fill(&row, r, act, cause);
 	rc = failure_record(p->ledger, &row, e);
@@ -160,9 +210,7 @@ pass_fault_record(struct pass_run *r, enum act act, const struct err *cause, str
 	r->fault = cause->fault;
 	r->fault_act = act;
 	snprintf(r->cause, sizeof(r->cause), "%s", row.code);
-	if (cause->fault != FAULT_NONE)
-		p->sink->reason(p->sink, fault_row(cause->fault)->reason, true);
-	pass_say(r, true, "%s", cause->text);
+	fault_show(r, cause);
 	return 0;
 }
 

@@ -37,6 +37,7 @@ const char *config_station(const struct config *c, const char *printer_serial); 
 unsigned config_attempts_max(const struct config *c);
 unsigned config_wait_poll_ms(const struct config *c);
 unsigned config_chip_wait_ms(const struct config *c);
+const struct printer_limits *config_limits(const struct config *c);
 
 /* ---- states of a card (card-state.c) ------------------------------------------------------------------ */
 
@@ -422,6 +423,10 @@ bool pass_pause(struct pass *p, struct err *e);   /* one poll interval; true whe
 /* Answers a failed step: 0 = go on, else *end. */
 int pass_fault(struct pass_run *r, enum pass_end *end, struct err *e);
 void pass_fault_over(struct pass_run *r); /* the step after it went well */
+/* The table of answers for who shows it: NULL past the last situation. */
+const char *pass_situation_name(unsigned situation);
+const char *pass_answer_name(unsigned situation, enum fault_action action);
+extern const char *const fault_action_names[FAULT_HALT + 1];
 /* Records a fault once, sets its reason, tells the person. */
 int pass_fault_record(struct pass_run *r, enum act act, const struct err *cause, struct err *e);
 extern const char *const act_names[ACT_COUNT]; /* "feed" */
@@ -485,6 +490,8 @@ size_t textable_rows(const struct textable *t); /* without the heading */
 void textable_print(const struct textable *t, FILE *out);
 void textable_destroy(struct textable *t);
 void time_show(char *out, size_t max, int64_t ms); /* local time with zone; "-" for 0 */
+/* Adds NAME_text, ISO 8601 with zone, "" for 0, to every time of a row; takes and returns row. */
+json_t *times_json(json_t *row);
 
 /* One call of a command over the ledger (request.c): what its words say, and the ledger they mean. */
 struct request {
@@ -537,6 +544,7 @@ extern const struct command commands_template[]; /* preview, template build */
 extern const struct command commands_printer[];  /* printer list */
 extern const struct command commands_ledger[];   /* job, failure, ledger */
 extern const struct command commands_card[];     /* card */
+extern const struct command commands_fault[];    /* fault list */
 extern const struct command commands_key[];      /* key create */
 extern const struct command commands_chip[];     /* chip read */
 

@@ -109,6 +109,7 @@ worker_reopen_printer(struct pass *p, struct err *e)
 	rc = usb_open(&t, &usb, e);
 	if (rc != 0)
 		return rc;
+	t->limits = *config_limits(p->config);
 	return p->driver->open(&p->printer, t, &usb, e);
 }
 
@@ -314,7 +315,7 @@ worker_open(struct work *w, struct err *e)
 	station = config_station(p->config, p->job.printer_serial);
 	snprintf(p->job.station, sizeof(p->job.station), "%s", station ? station : "");
 	if (ledger_open(&p->ledger, config_ledger(p->config), LEDGER_WRITE, e) != 0)
-		return end_of(e);
+		return PASS_STOP; /* a wrong file too: the next job would meet it as well */
 	if (printer_open_wait(w, e) != 0)
 		return end_of(e);
 	snprintf(p->job.printer_model, sizeof(p->job.printer_model), "%s",
@@ -357,10 +358,10 @@ worker_close(struct work *w)
 	struct pass *p = &w->pass;
 	struct err ignored;
 
-	if (p->printer) {
+	if (p->printer && p->begun) /* a printer that was not set up does not answer to the end */
 		p->driver->end(p->printer, &ignored);
+	if (p->printer)
 		p->driver->close(p->printer);
-	}
 	if (p->station)
 		station_close(p->station);
 	if (p->ledger)
@@ -389,13 +390,21 @@ worker_end(struct work *w, enum pass_end end, struct err *e)
 	return PASS_STOP;
 }
 
+/* The last word of a good job, in place of "Card 20: being made." */
 static void
 worker_good(struct work *w)
 {
+	const struct job_row *job = &w->pass.job;
 	char text[ERR_TEXT_MAX];
 
-	snprintf(text, sizeof(text), _("%u cards of order %s are made."), w->pass.job.n_cards,
-		w->pass.job.order[0] ? w->pass.job.order : "-");
+	if (job->n_cards == 0) /* a banner */
+		return;
+	snprintf(text, sizeof(text), ngettext("Done: %u card", "Done: %u cards", job->n_cards),
+		job->n_cards);
+	if (job->order[0])
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), _(" of order %s"),
+			job->order);
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), ".");
 	w->sink->message(w->sink, false, text);
 }
 
