@@ -60,6 +60,20 @@ card_create(
 	return c;
 }
 
+bool
+card_uid(struct emu_card *c, const char *hex)
+{
+	uint8_t uid[4];
+	if (strlen(hex) != 2 * sizeof uid ||
+		strspn(hex, "0123456789abcdefABCDEF") != 2 * sizeof uid)
+		return false;
+	for (size_t i = 0; i < sizeof uid; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &uid[i]) != 1)
+			return false;
+	chip_init(&c->chip, uid, sizeof uid);
+	return true;
+}
+
 void
 card_destroy(struct emu_card *c)
 {

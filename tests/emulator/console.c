@@ -169,6 +169,24 @@ verb_line(struct emu *emu, struct printer *p, struct words *w)
 	return NULL;
 }
 
+/* "say Se ERROR TIME OUT": that command is not carried out, this is the answer; "say off" ends it.
+ */
+static const char *
+verb_say(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)emu;
+	bool off = !strcmp(w->w[1], "off");
+	if (!off && w->n < 3)
+		return "which words?";
+	snprintf(p->faults.say_name, sizeof p->faults.say_name, "%s", off ? "" : w->w[1]);
+	size_t at = 0;
+	p->faults.say_text[0] = 0;
+	for (unsigned i = 2; i < w->n && at < sizeof p->faults.say_text; i++)
+		at += (size_t)snprintf(p->faults.say_text + at, sizeof p->faults.say_text - at,
+			"%s%s", i > 2 ? " " : "", w->w[i]);
+	return NULL;
+}
+
 static const char *
 verb_power(struct emu *emu, struct printer *p, struct words *w)
 {
@@ -222,6 +240,13 @@ verb_chip(struct emu *emu, struct printer *p, struct words *w)
 		c->lose_at_write = at;
 	} else if (!strcmp(what, "remove")) {
 		c->remove_at_write = at;
+	} else if (!strcmp(what, "lose-from")) {
+		c->lose_from_write = at;
+	} else if (!strcmp(what, "refuse-from")) {
+		c->refuse_from_write = at;
+	} else if (!strcmp(what, "uid")) {
+		if (w->n < 4 || !card_uid(card, w->w[3]))
+			problem = "uid: eight hexadecimal digits";
 	} else if (!strcmp(what, "two")) {
 		struct emu_card *extra =
 			card->second ? NULL
@@ -231,10 +256,37 @@ verb_chip(struct emu *emu, struct printer *p, struct words *w)
 			*card->second = extra->chip;
 		card_destroy(extra);
 	} else {
-		problem = "dead, used, wrong-type, tear, lose, remove or two";
+		problem = "dead, used, wrong-type, tear, lose, remove, lose-from, refuse-from, two "
+			  "or "
+			  "uid";
 	}
 	pthread_mutex_unlock(&p->field.lock);
 	return problem;
+}
+
+static const char *
+verb_kill(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)p;
+	return killer_plan(emu, KILL_AT_ONCE, NULL, 0, w->w[1], NULL);
+}
+
+static const char *
+verb_forget(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)p;
+	(void)w;
+	killer_forget(emu->killer);
+	return NULL;
+}
+
+static const char *
+verb_synced(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)p;
+	(void)w;
+	killer_synced(emu->killer);
+	return NULL;
 }
 
 static const struct console_verb {
@@ -260,9 +312,13 @@ static const struct console_verb {
 	{"unplug", 1, verb_line},
 	{"unplug-after", 2, verb_line},
 	{"plug", 1, verb_line},
+	{"say", 2, verb_say},
 	{"power", 2, verb_power},
 	{"clear", 1, verb_clear},
 	{"chip", 3, verb_chip},
+	{"kill", 2, verb_kill},
+	{"forget", 1, verb_forget},
+	{"synced", 1, verb_synced},
 };
 
 /* ---- lines ---- */
@@ -305,6 +361,22 @@ event_add(struct emu *emu, struct event e)
 	pthread_cond_signal(&emu->clock);
 }
 
+/* "at sync 4 kill all after", "at cmd Se#2 kill worker before", "at chip-write 9 kill power". */
+static const char *
+line_at_kill(struct emu *emu, struct words *w, char *hash)
+{
+	const char *when = w->n > 5 ? w->w[5] : NULL;
+	if (w->n < 5 || strcmp(w->w[3], "kill"))
+		return "at sync N, chip-write N or cmd NAME#K, then kill WHO [before|after]";
+	if (strcmp(w->w[1], "cmd"))
+		return killer_plan(emu, strcmp(w->w[1], "sync") ? KILL_AT_CHIP_WRITE : KILL_AT_SYNC,
+			NULL, (unsigned)strtoul(w->w[2], NULL, 10), w->w[4], when);
+	if (hash)
+		*hash = 0;
+	return killer_plan(emu, KILL_AT_COMMAND, w->w[2],
+		hash ? (unsigned)strtoul(hash + 1, NULL, 10) : 1, w->w[4], when);
+}
+
 /* "at card 3 jam print", "at cmd Se#2 unplug", "at ms 500 cover open": the line after the third
  * word. */
 static const char *
@@ -320,6 +392,9 @@ line_at(struct emu *emu, struct words *w, const char *line)
 	}
 	snprintf(e.line, sizeof e.line, "%s", rest);
 	char *hash = strchr(w->w[2], '#');
+	if (!strcmp(w->w[1], "sync") || !strcmp(w->w[1], "chip-write") ||
+		(!strcmp(w->w[1], "cmd") && !strcmp(w->w[3], "kill")))
+		return line_at_kill(emu, w, hash);
 	if (!strcmp(w->w[1], "card")) {
 		e.trigger = AT_CARD;
 		e.n = (unsigned)strtoul(w->w[2], NULL, 10);
@@ -381,6 +456,12 @@ console_line(struct emu *emu, const char *line)
 		return strdup("{\"ok\":true}");
 	if (!strcmp(w.w[0], "stat"))
 		return status_text(emu);
+	if (!strcmp(w.w[0], "kills")) {
+		json_t *j = killer_status(emu->killer);
+		char *text = json_dumps(j, JSON_COMPACT);
+		json_decref(j);
+		return text;
+	}
 	emu_log(emu, "console: %s", line);
 	if (!strcmp(w.w[0], "station")) {
 		char *said = emu->station ? pn532_control(emu->station, w.rest) : NULL;

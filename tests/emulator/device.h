@@ -120,6 +120,8 @@ void plane_unprint(uint8_t *rgb, const uint8_t *const dye[P_COUNT], const uint8_
 struct emu_card *card_create(
 	unsigned serial, uint64_t *random_state, struct emu_card *const *others, unsigned n_others);
 void card_destroy(struct emu_card *c);
+/* Makes it another card's twin, blank: 8 hexadecimal digits. False: not such a number. */
+bool card_uid(struct emu_card *c, const char *hex);
 /* OUT/NNNN/, complete or absent. 0 or -1. */
 int card_write(const struct emu_card *c, const char *out_dir);
 uint64_t random_next(uint64_t *state);
@@ -143,6 +145,7 @@ struct faults {
 	bool jam[STEP_COUNT]; /* the next such step jams */
 	bool cover_open, hopper_empty, output_full, reject_full, head_hot, cleaning_due;
 	bool mute, deaf, garble;
+	char say_name[16], say_text[64]; /* this command is answered so, and not carried out */
 };
 
 struct printer {
@@ -158,6 +161,7 @@ struct printer {
 	bool back_up; /* the flipper has turned the card */
 	bool jammed;
 	enum step jam_step;
+	bool output_refused, reject_refused; /* a card waits in front of a full box */
 	unsigned output_capacity, reject_capacity, output_now, reject_now;
 	unsigned good, rejected, by_hand;
 	struct reel reel, spare; /* spare: what "ribbon new" and "clear" put in */
@@ -313,6 +317,27 @@ int notify_start(struct emu *emu, int listener);
 bool client_read(pid_t tid, uint64_t address, void *to, size_t len);
 bool client_write(pid_t tid, uint64_t address, const void *from, size_t len);
 
+/* ---- kills and power cuts (killer.c) ---- */
+
+enum kill_at { KILL_AT_ONCE, KILL_AT_SYNC, KILL_AT_COMMAND, KILL_AT_CHIP_WRITE };
+enum kill_when { KILL_BEFORE, KILL_AFTER };
+
+/* folder: its files' syncs are watched, NULL: none. NULL when it is not there. */
+struct killer *killer_create(const char *folder);
+void killer_start(struct killer *k, pid_t child);
+bool killer_watches(const struct killer *k);
+/* n counts from now. NULL, or what is wrong. */
+const char *killer_plan(struct emu *emu, enum kill_at at, const char *command, unsigned n,
+	const char *who, const char *when);
+void killer_forget(struct killer *k);
+void killer_synced(struct killer *k); /* the folder as it is now survives a power cut */
+/* The moments. True: whoever talked to the device is gone. */
+bool killer_command(struct emu *emu, const char *name, enum kill_when when);
+bool killer_chip_write(void *emu, bool after);
+/* False: not a watched file. waits(ctx) tells whether the caller is still there. */
+bool killer_sync(struct emu *emu, const char *path, bool (*waits)(void *), void *ctx);
+json_t *killer_status(struct killer *k);
+
 /* ---- fault console (console.c) and what it shows (status.c) ---- */
 
 int console_script(struct emu *emu, const char *path); /* reports the first bad line on stderr */
@@ -344,6 +369,7 @@ struct emu {
 	struct handle *handles;
 	struct pn532 *station;
 	struct console *console;
+	struct killer *killer;
 	char root[64]; /* private folder with the fake trees */
 	const char *out_dir;
 	FILE *log;

@@ -39,6 +39,11 @@ struct chip {
 	int tear_at_write;   /* cut the power in the middle of the n-th write, -1 off */
 	int lose_at_write;   /* answer good to the n-th write and keep the old content, -1 off */
 	int remove_at_write; /* leave the field before the n-th write, -1 off */
+	/* told before and after each write; true before it: the write does not come about */
+	bool (*on_write)(void *ctx, bool after);
+	void *on_write_ctx;
+	/* a worn chip: from the n-th write on all are lost, or answered with a NAK; -1 off */
+	int lose_from_write, refuse_from_write;
 };
 
 struct emu_card {

@@ -675,15 +675,17 @@ command_handle(struct evolis *e, const char *broken)
 	json_object_set_new(e->seen, c->name,
 		json_integer(json_integer_value(json_object_get(e->seen, c->name)) + 1));
 	console_at_command(p->emu, c->name);
-	if (p->faults.deaf || !p->powered)
+	bool sender_gone = killer_command(p->emu, c->name, KILL_BEFORE);
+	if (p->faults.deaf || !p->powered || sender_gone)
 		return;
 	const char *text;
 	if (broken) {
 		strict(e, broken, c->text);
 		text = "ERROR PARAMETRES";
 	} else {
-		text = command_run(&call);
-		if (v && v->kind == MOVES && !host)
+		bool said = p->faults.say_name[0] && !strcmp(p->faults.say_name, c->name);
+		text = said ? p->faults.say_text : command_run(&call);
+		if (!said && v && v->kind == MOVES && !host)
 			text = recover(&call, text);
 	}
 	char answer[REPLY_MAX];
@@ -696,6 +698,8 @@ command_handle(struct evolis *e, const char *broken)
 	emu_log(p->emu, "%.*s -> %s", (int)c->text_len, c->text, answer);
 	if (!reads)
 		memcpy(e->last, answer, sizeof answer);
+	if (killer_command(p->emu, c->name, KILL_AFTER))
+		return;
 	host = host || e->mode & HOST_BIT;
 	bool pem = v && v->run == run_pem;
 	if (reads || (pem ? host && p->model->pem_answers : host))

@@ -35,6 +35,8 @@ printer_add_cards(struct printer *p, unsigned n)
 			card_create(p->n_cards + 1, &p->emu->random_state, p->cards, p->n_cards);
 		if (!c)
 			return;
+		c->chip.on_write = killer_chip_write;
+		c->chip.on_write_ctx = p->emu;
 		p->cards[p->n_cards++] = c;
 	}
 }
@@ -115,14 +117,10 @@ machine_ready(struct printer *p)
 	return NULL;
 }
 
-/* Time passes for the step, then an armed jam catches the card in it. */
+/* An armed jam catches the card in this step. */
 static const char *
-step_run(struct printer *p, enum step s)
+step_jam(struct printer *p, enum step s)
 {
-	emu_wait(p->emu, p->model->step_ms[s]);
-	const char *fault = machine_ready(p);
-	if (fault)
-		return fault;
 	if (!p->faults.jam[s])
 		return NULL;
 	p->faults.jam[s] = false;
@@ -131,6 +129,15 @@ step_run(struct printer *p, enum step s)
 	emu_log(p->emu, "jam: %s, card %u", step_names[s], p->inside ? p->inside->serial : 0);
 	status_write(p->emu);
 	return "CARD JAM";
+}
+
+/* Time passes for the step, then it ends or jams. */
+static const char *
+step_run(struct printer *p, enum step s)
+{
+	emu_wait(p->emu, p->model->step_ms[s]);
+	const char *fault = machine_ready(p);
+	return fault ? fault : step_jam(p, s);
 }
 
 static void
@@ -181,9 +188,13 @@ machine_move(struct printer *p, enum position to)
 		return fault;
 	if (p->position == to)
 		return NULL;
+	bool leaving = p->position == POS_CONTACT || p->position == POS_CONTACTLESS;
 	field_update(p, false);
 	p->position = POS_NONE;
-	fault = to == POS_PRINT ? NULL : step_run(p, STEP_STATION);
+	if (to != POS_PRINT)
+		fault = step_run(p, STEP_STATION);
+	else if (leaving)
+		fault = step_jam(p, STEP_STATION);
 	if (fault)
 		return fault;
 	p->position = to;
@@ -299,13 +310,26 @@ card_leaves(struct printer *p, const char *bin, unsigned *count)
 	status_write(p->emu);
 }
 
+static bool
+output_full(const struct printer *p)
+{
+	return p->faults.output_full || p->output_now >= p->output_capacity;
+}
+
+static bool
+reject_full(const struct printer *p)
+{
+	return p->faults.reject_full || p->reject_now >= p->reject_capacity;
+}
+
 const char *
 machine_eject(struct printer *p)
 {
 	const char *fault = machine_ready(p);
 	if (fault || !p->inside)
 		return fault;
-	if (p->faults.output_full || p->output_now >= p->output_capacity)
+	p->output_refused = output_full(p);
+	if (p->output_refused)
 		return "HOPPER FULL";
 	field_update(p, false);
 	p->position = POS_NONE;
@@ -325,7 +349,8 @@ machine_reject(struct printer *p)
 	const char *fault = machine_ready(p);
 	if (fault || !p->inside)
 		return fault;
-	if (p->faults.reject_full || p->reject_now >= p->reject_capacity)
+	p->reject_refused = reject_full(p);
+	if (p->reject_refused)
 		return p->model->reject_full;
 	field_update(p, false);
 	p->position = POS_NONE;
@@ -358,6 +383,10 @@ uint8_t
 machine_port_status(const struct printer *p)
 {
 	if (p->jammed || p->faults.cover_open || p->faults.head_hot)
+		return PORT_FAULT;
+	/* inferred: who waits to put a card out is not ready */
+	if (p->inside &&
+		((p->output_refused && output_full(p)) || (p->reject_refused && reject_full(p))))
 		return PORT_FAULT;
 	bool empty = printer_hopper(p) == 0 || !p->reel.kind || p->reel.ended || p->reel.sets == 0;
 	return empty ? PORT_READY | PORT_EMPTY : PORT_READY;

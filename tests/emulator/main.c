@@ -40,6 +40,7 @@ static const char usage[] = "usage: cardspool-emulator [option...] --run CMD [AR
 			    "  --station LINK     chip reader (PN532) under this name\n"
 			    "  --script FILE      console lines to begin with\n"
 			    "  --seed N           seed of the card UIDs\n"
+			    "  --watch-sync DIR   count syncs of files in DIR\n"
 			    "  --timing           take the time a machine takes\n"
 			    "  --log FILE         every command and answer; \"strict:\" lines\n"
 			    "  -n, --private-net  own network, so that plug events stay here\n"
@@ -240,7 +241,7 @@ emu_stop(struct emu *emu)
 /* ---- options ---- */
 
 struct options {
-	const char *model, *serial, *ribbon, *out, *log;
+	const char *model, *serial, *ribbon, *out, *log, *watch;
 	unsigned long hopper, output, reject, seed;
 	char **run, **tell;
 	int tell_n;
@@ -259,6 +260,7 @@ enum {
 	OPT_SCRIPT,
 	OPT_SEED,
 	OPT_TIMING,
+	OPT_WATCH_SYNC,
 	OPT_LOG,
 	OPT_RUN,
 	OPT_TELL,
@@ -277,6 +279,7 @@ static const struct option long_options[] = {
 	{"station", required_argument, NULL, OPT_STATION},
 	{"script", required_argument, NULL, OPT_SCRIPT},
 	{"seed", required_argument, NULL, OPT_SEED},
+	{"watch-sync", required_argument, NULL, OPT_WATCH_SYNC},
 	{"timing", no_argument, NULL, OPT_TIMING},
 	{"log", required_argument, NULL, OPT_LOG},
 	{"private-net", no_argument, NULL, 'n'},
@@ -325,6 +328,9 @@ options_parse(struct options *o, struct emu *emu, int argc, char **argv)
 			break;
 		case OPT_SEED:
 			o->seed = strtoul(optarg, NULL, 10);
+			break;
+		case OPT_WATCH_SYNC:
+			o->watch = optarg;
 			break;
 		case OPT_TIMING:
 			emu->timing = true;
@@ -458,6 +464,11 @@ main(int argc, char **argv)
 	emu_init(&emu);
 	if (emu.private_net)
 		net_unshare();
+	emu.killer = killer_create(o.watch);
+	if (!emu.killer) {
+		fprintf(stderr, "cardspool-emulator: %s: %s\n", o.watch, strerror(errno));
+		return EXIT_USAGE;
+	}
 	emu.console = console_create();
 	int status = EXIT_USAGE;
 	if (emu.console && !emu_build(&emu, &o)) {

@@ -112,6 +112,7 @@ chip_init(struct chip *c, const uint8_t *uid, unsigned uid_len)
 	manufacturer_block_build(c);
 	c->auth_sector = c->value_block = -1;
 	c->tear_at_write = c->lose_at_write = c->remove_at_write = -1;
+	c->lose_from_write = c->refuse_from_write = -1;
 }
 
 static void
@@ -204,6 +205,8 @@ eeprom_write(struct chip *c, unsigned block, const uint8_t *data)
 {
 	uint8_t *mem = c->mem + block * BLOCK_LEN;
 	int n = (int)c->writes + 1;
+	if (c->on_write && c->on_write(c->on_write_ctx, false))
+		return STATUS_SILENT;
 	if (n == c->remove_at_write) {
 		c->remove_at_write = -1;
 		c->away = true;
@@ -211,6 +214,11 @@ eeprom_write(struct chip *c, unsigned block, const uint8_t *data)
 		return STATUS_SILENT;
 	}
 	c->writes++;
+	if (c->refuse_from_write > 0 && n >= c->refuse_from_write) {
+		auth_forget(c);
+		c->power = CHIP_IDLE;
+		return STATUS_NAK;
+	}
 	if (n == c->tear_at_write) {
 		c->tear_at_write = -1;
 		block_tear(mem, data);
@@ -220,8 +228,10 @@ eeprom_write(struct chip *c, unsigned block, const uint8_t *data)
 	}
 	if (n == c->lose_at_write)
 		c->lose_at_write = -1;
-	else
+	else if (c->lose_from_write < 0 || n < c->lose_from_write)
 		memcpy(mem, data, BLOCK_LEN);
+	if (c->on_write)
+		c->on_write(c->on_write_ctx, true);
 	return STATUS_OK;
 }
 

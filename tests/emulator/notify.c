@@ -2,7 +2,7 @@
  * notify.c - the few system calls of the client that are answered here.
  *
  * open of a USB node gets a handle of its own; ioctl on a handle is usbfs; fstatfs below /sys says
- * sysfs. Every other call goes on as if nobody had looked. A caller that died or was interrupted
+ * sysfs; syncs of the watched folder are counted. Every other call goes on as if nobody had looked. A caller that died or was interrupted
  * meanwhile is never mistaken for another: its notification is checked again after its memory was
  * looked at.
  *
@@ -192,6 +192,30 @@ answer_fstatfs(struct emu *emu, const struct seccomp_notif *n)
 	respond(emu, n->id, client_write(tid, n->data.args[1], &s, sizeof s) ? 0 : -EFAULT, 0);
 }
 
+struct waiting {
+	struct emu *emu;
+	uint64_t id;
+};
+
+static bool
+waiting_valid(void *ctx)
+{
+	const struct waiting *w = ctx;
+	return still_valid(w->emu, w->id);
+}
+
+static void
+answer_sync(struct emu *emu, const struct seccomp_notif *n)
+{
+	char target[4096];
+	struct waiting w = {emu, n->id};
+	if (!fd_target((pid_t)n->pid, n->data.args[0], target, sizeof target) ||
+		!killer_sync(emu, target, waiting_valid, &w))
+		go_on(emu, n->id);
+	else
+		respond(emu, n->id, 0, 0);
+}
+
 static void *
 worker_run(void *arg)
 {
@@ -212,6 +236,10 @@ worker_run(void *arg)
 		switch (n->data.nr) {
 		case SYS_ioctl:
 			answer_ioctl(emu, n);
+			break;
+		case SYS_fsync:
+		case SYS_fdatasync:
+			answer_sync(emu, n);
 			break;
 		case SYS_fstatfs:
 			answer_fstatfs(emu, n);

@@ -164,16 +164,19 @@ mounts_make(struct emu *emu, bool dev_bus)
 /* ---- the filter ---- */
 
 static scmp_filter_ctx
-filter_build(void)
+filter_build(bool syncs)
 {
 	static const int opens[] = {
 		SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(fstatfs)};
+	static const int sync_calls[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync)};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
 	if (!f)
 		return NULL;
 	int rc = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
 	for (size_t i = 0; i < EMU_LEN(opens); i++)
 		rc |= seccomp_rule_add(f, SCMP_ACT_NOTIFY, opens[i], 0);
+	for (size_t i = 0; syncs && i < EMU_LEN(sync_calls); i++)
+		rc |= seccomp_rule_add(f, SCMP_ACT_NOTIFY, sync_calls[i], 0);
 	rc |= seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1,
 		SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, 'U' << 8));
 	if (!rc)
@@ -184,10 +187,10 @@ filter_build(void)
 
 /* The listener's number in this process, or -1. */
 static int
-filter_load(void)
+filter_load(bool syncs)
 {
 	struct sock_filter code[FILTER_MAX];
-	scmp_filter_ctx f = filter_build();
+	scmp_filter_ctx f = filter_build(syncs);
 	int memory = memfd_create("filter", MFD_CLOEXEC), listener = -1;
 	if (f && memory >= 0 && !seccomp_export_bpf(f, memory)) {
 		ssize_t n = pread(memory, code, sizeof code, 0);
@@ -229,7 +232,7 @@ child_run(struct emu *emu, int pair, bool dev_bus, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (mounts_make(emu, dev_bus))
 		child_refused(pair, "private mounts");
-	int listener = filter_load();
+	int listener = filter_load(killer_watches(emu->killer));
 	if (listener < 0)
 		child_refused(pair, "seccomp notification");
 	if (write(pair, &listener, sizeof listener) != sizeof listener || read(pair, &go, 1) != 1)
@@ -293,6 +296,7 @@ sandbox_run(struct emu *emu, char **argv)
 	}
 	close(pair[1]);
 	int listener = child > 0 ? listener_fetch(child, pair[0]) : -1;
+	killer_start(emu->killer, child);
 	bool started = listener >= 0 && !emu_start(emu);
 	if (listener >= 0 && !started)
 		status = EXIT_FAILURE;
