@@ -77,7 +77,7 @@ photo_add(struct writer *w, const struct schema *s, size_t i, struct err *e)
 	if (file_read(&bytes, r->photo, PHOTO_FILE_MAX, NULL))
 		rc = err_set(e, ERR_MISSING, _("the photo cannot be read."));
 	else
-		rc = photo_check(s, bytes.data, bytes.len, e);
+		rc = photo_check(s, bytes.data, bytes.len, NULL, e);
 	if (!rc) {
 		snprintf(w->photos[i], sizeof w->photos[i], "photos/%04u.%s", r->number % 10000,
 			photo_suffix(bytes.data, bytes.len));

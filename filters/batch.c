@@ -36,6 +36,15 @@ damaged(const struct batch *b, struct err *e, const char *what)
 		what);
 }
 
+/* The same about one entry: photos/0007.jpg tells the record. */
+static int
+entry_damaged(const struct batch *b, struct err *e, const char *name, const char *what)
+{
+	return err_set(e, ERR_INPUT,
+		_("%s: %s: %s The batch is damaged or was changed; pack the roster again."),
+		b->name, name, what);
+}
+
 /* What may stand in a batch, and how large. */
 static size_t
 entry_limit(const char *name)
@@ -108,10 +117,10 @@ entry_read(const struct batch *b, const char *name, struct buf *out, size_t max,
 		return rc;
 	zip_file_t *f = zip_fopen_index(b->zip, st.index, 0);
 	if (!f)
-		return damaged(b, e, _("An entry cannot be unpacked."));
+		return entry_damaged(b, e, name, _("This entry cannot be unpacked."));
 	zip_int64_t n = zip_fread(f, out->data + out->len, st.size + 1);
 	if (zip_fclose(f) || n < 0 || (zip_uint64_t)n != st.size)
-		return damaged(b, e, _("An entry cannot be unpacked."));
+		return entry_damaged(b, e, name, _("This entry cannot be unpacked."));
 	out->len += st.size;
 	return 0;
 }
@@ -193,8 +202,8 @@ entry_verify(const struct batch *b, const char *name, const json_t *row, struct 
 		hash_bytes(hash, bytes.data, bytes.len);
 		if (memcmp(hash, want, HASH_LEN) || json_integer_value(json_object_get(row,
 							    "bytes")) != (json_int_t)bytes.len) {
-			rc = damaged(b, e, _("An entry is not what the manifest says."));
-			err_raw(e, name, strlen(name));
+			rc = entry_damaged(
+				b, e, name, _("This entry is not what the manifest says."));
 		}
 	}
 	buf_done(&bytes);

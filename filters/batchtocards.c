@@ -33,6 +33,7 @@ struct filter {
 	struct range ranges[RANGES_MAX];
 	size_t n_ranges;      /* 0 = all cards */
 	struct ribbon ribbon; /* as this printer can use it */
+	char path[PATH_LEN];  /* of the batch, as CUPS spools it */
 	int spool_fd;         /* what came on stdin, without a name */
 	struct batch *batch;
 	struct template *template;
@@ -225,6 +226,11 @@ template_find(struct filter *f, struct err *e)
 	char *folder = templates_folder();
 	snprintf(path, sizeof path, "%s/%s", folder, name);
 	g_free(folder);
+	if (access(path, F_OK) < 0)
+		return err_set(e, ERR_MISSING,
+			_("The batch is for the card template %s, which is not there: %s. Install "
+			  "the template, then release the job."),
+			name, path);
 	int rc = template_open(&f->template, path, e);
 	return rc ? rc : renderer_create(&f->renderer, f->template, e);
 }
@@ -232,7 +238,6 @@ template_find(struct filter *f, struct err *e)
 static int
 batch_begin(struct filter *f, int argc, char **argv, struct err *e)
 {
-	char path[PATH_LEN];
 	const char *type = getenv("CONTENT_TYPE");
 	int rc = 0;
 
@@ -240,10 +245,10 @@ batch_begin(struct filter *f, int argc, char **argv, struct err *e)
 		return err_set(e, ERR_INPUT,
 			_("Only a batch of cards can be printed this way, not %s."), type);
 	if (argc == 7)
-		snprintf(path, sizeof path, "%s", argv[6]);
+		snprintf(f->path, sizeof f->path, "%s", argv[6]);
 	else
-		rc = stdin_spool(f, path, e);
-	if (rc || (rc = batch_open(&f->batch, path, e)))
+		rc = stdin_spool(f, f->path, e);
+	if (rc || (rc = batch_open(&f->batch, f->path, e)))
 		return rc;
 	if ((rc = template_find(f, e)))
 		return rc;
@@ -324,6 +329,21 @@ cards_write(struct filter *f, int *written, struct err *e)
 	return *written;
 }
 
+/* A person knows the batch by its job. The job's title is not shown: a file may be called like a
+ * holder. */
+static void
+cause_rename(const struct filter *f, const char *job, struct err *cause)
+{
+	const struct err found = *cause;
+	size_t len = strlen(f->path);
+
+	if (!len || strncmp(found.text, f->path, len))
+		return;
+	snprintf(cause->text, sizeof cause->text, _("Batch of job %.12s"), job);
+	size_t head = strlen(cause->text);
+	snprintf(cause->text + head, sizeof cause->text - head, "%s", found.text + len);
+}
+
 static void
 filter_done(struct filter *f)
 {
@@ -368,6 +388,7 @@ main(int argc, char **argv)
 		written = stream_write_end(STDOUT_FILENO, 0, &e);
 	else if (!written && !rc)
 		rc = cards_write(&f, &written, &cause);
+	cause_rename(&f, argv[1], &cause);
 	if (rc && !written && !banner)
 		written = stream_write_error(STDOUT_FILENO, &cause, &e);
 	if (written)
@@ -376,5 +397,7 @@ main(int argc, char **argv)
 	else if (rc)
 		fprintf(stderr, "DEBUG: the job ends early with code %d\n", cause.code);
 	filter_done(&f);
-	return written ? 1 : 0;
+	/* A backend that stopped reading has told CUPS why; a failing filter would hide it for
+	 * ever. */
+	return 0;
 }

@@ -155,6 +155,7 @@ struct schema {
 	char **number_kinds; /* documents other than the resident id that may number a holder */
 	size_t n_number_kinds;
 	unsigned photo_grounds; /* enum photo_ground bits the picture may have, 0: no rule */
+	bool photo_ground_strict; /* another ground is refused; else it is a warning */
 };
 
 #define SCHEMA_FILE_MAX (64 * 1024)
@@ -173,7 +174,7 @@ struct record {
 	unsigned line;     /* where the roster has it, for messages; 0 = unknown */
 };
 
-/* Gets every error of a roster, one at a time. */
+/* Gets every error of a roster, one at a time. One of code ERR_NONE is a warning: it refuses nothing. */
 typedef void problem_sink(void *ctx, const struct err *e);
 
 /* All values empty. */
@@ -223,6 +224,8 @@ struct problems {
 	struct err first;
 };
 void problems_add(void *problems, const struct err *e);
+/* Hands on a warning (e->code is ERR_NONE); it is not counted. */
+void problems_warn(const struct problems *p, const struct err *e);
 /* 0 if there were none; else the first one's code, and in e the first (no sink) or their count. */
 int problems_verdict(const struct problems *p, const char *name, size_t n_records, struct err *e);
 /* Reads on through every problem of the CSV text; *out is NULL only if no record could be read. */
@@ -288,8 +291,10 @@ enum photo_ground { PHOTO_WHITE = 1, PHOTO_BLUE = 2 };
 /* "jpg" or "bmp" by content, NULL for anything else. */
 const char *photo_suffix(const uint8_t *bytes, size_t len);
 int photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *height, struct err *e);
-/* Checks size in bytes, ratio and kind against the schema's rules. */
-int photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *e);
+/* Checks size in bytes, ratio, kind and ground against the schema's rules. What only deserves a second look
+ * is left in warning (may be NULL), whose text is empty otherwise. */
+int photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *warning,
+	struct err *e);
 /* Decodes; JPEG by DCT scaling to the smallest size that is at least want_w x want_h. */
 int photo_decode(struct photo *out, const uint8_t *bytes, size_t len, unsigned want_w,
 	unsigned want_h, struct err *e);

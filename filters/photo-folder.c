@@ -176,7 +176,7 @@ photo_name(const struct photo_folder *f, const struct schema *s, const struct re
 }
 
 static int
-photo_file_check(const struct schema *s, const char *path, struct err *e)
+photo_file_check(const struct schema *s, const char *path, struct err *warning, struct err *e)
 {
 	struct stat st;
 	struct buf bytes;
@@ -193,7 +193,7 @@ photo_file_check(const struct schema *s, const char *path, struct err *e)
 	if (rc)
 		err_set(e, rc, _("the photo cannot be read."));
 	else
-		rc = photo_check(s, bytes.data, bytes.len, e);
+		rc = photo_check(s, bytes.data, bytes.len, warning, e);
 	buf_done(&bytes);
 	return rc;
 }
@@ -201,8 +201,9 @@ photo_file_check(const struct schema *s, const char *path, struct err *e)
 /* Leaves the path to open in r->photo, "" if there is none and none is needed. */
 static int
 record_photo(const struct photo_folder *f, const struct schema *s, struct record *r,
-	const char *source, struct err *e)
+	const char *source, const struct problems *problems, struct err *e)
 {
+	struct err warning = {0};
 	char path[PATH_MAX] = "", place[512], label[NAME_MAX + 32] = "";
 	const char *name = NULL;
 	int rc = photo_name(f, s, r, &name, e);
@@ -212,9 +213,13 @@ record_photo(const struct photo_folder *f, const struct schema *s, struct record
 		rc = path_inside(path, f, name, e);
 	}
 	if (!rc && *path)
-		rc = photo_file_check(s, path, e);
+		rc = photo_file_check(s, path, &warning, e);
+	record_place(place, sizeof place, source, r->number, r->line);
+	if (!rc && warning.text[0]) {
+		err_prefix(&warning, _("%s: field %s (%s)"), place, COLUMN_PHOTO, label);
+		problems_warn(problems, &warning);
+	}
 	if (rc) {
-		record_place(place, sizeof place, source, r->number, r->line);
 		return *label ? err_prefix(e, _("%s: field %s (%s)"), place, COLUMN_PHOTO, label)
 			      : err_prefix(e, _("%s: field %s"), place, COLUMN_PHOTO);
 	}
@@ -264,7 +269,7 @@ roster_photos(struct problems *p, struct roster *r, const struct schema *s, cons
 		goto out;
 	}
 	for (size_t i = 0; i < r->n_records; i++)
-		if (record_photo(f, s, &r->records[i], base, &e))
+		if (record_photo(f, s, &r->records[i], base, p, &e))
 			problems_add(p, &e);
 out:
 	folder_done(f);

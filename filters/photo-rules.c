@@ -1,8 +1,8 @@
 /*
  * photo-rules.c - what a schema asks of a photo: size, shape, ground, and that all of it is there.
  *
- * Guarantees: a photo that passes can be decoded later without a surprise. The message says which rule
- * fails and how to mend it; the caller adds record and file.
+ * Guarantees: a photo that passes can be decoded later without a surprise. The message says which
+ * rule fails and how to mend it; the caller adds record and file.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -48,9 +48,10 @@ colour_ground(uint32_t word)
 }
 
 /* The upper corners, a sixth of the width and a tenth of the height each, are free of hair and
- * shoulders: most of their pixels must be of one allowed ground. */
+ * shoulders: most of their pixels must be of one allowed ground. Light or a hat can deceive such a
+ * look, so it is a warning unless the schema is strict. */
 static int
-ground_check(const struct schema *s, const struct photo *p, struct err *e)
+ground_check(const struct schema *s, const struct photo *p, struct err *warning, struct err *e)
 {
 	unsigned side = p->width / 6 + 1, depth = p->height / 10 + 1, n = 0, white = 0, blue = 0;
 
@@ -68,20 +69,28 @@ ground_check(const struct schema *s, const struct photo *p, struct err *e)
 	}
 	if (!s->photo_grounds || (white > blue ? white : blue) * 3 >= n * 2)
 		return 0;
-	return err_set(e, ERR_INPUT,
-		_("the ground behind the head is not %s; take the photo before such a wall."),
-		s->photo_grounds == PHOTO_WHITE  ? _("white")
-		: s->photo_grounds == PHOTO_BLUE ? _("blue")
-						 : _("white or blue"));
+	const char *allowed = s->photo_grounds == PHOTO_WHITE  ? _("white")
+			      : s->photo_grounds == PHOTO_BLUE ? _("blue")
+							       : _("white or blue");
+	if (s->photo_ground_strict)
+		return err_set(e, ERR_INPUT,
+			_("the ground behind the head is not %s; take the photo before such a "
+			  "wall."),
+			allowed);
+	return err_set(warning, ERR_NONE,
+		_("the ground behind the head does not look %s; look at the photo."), allowed);
 }
 
 int
-photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *e)
+photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *warning,
+	struct err *e)
 {
 	unsigned width, height;
 	struct photo p;
 	int rc;
 
+	if (warning)
+		*warning = (struct err){0};
 	if (s->photo_max_bytes && len > s->photo_max_bytes)
 		return err_set(e, ERR_INPUT,
 			_("the photo has %zu bytes, at most %u are allowed; save it smaller."), len,
@@ -92,7 +101,7 @@ photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err
 	/* All of its bytes, at the smallest scale: a picture that ends early shows only here. */
 	rc = photo_decode(&p, bytes, len, 1, 1, e);
 	if (!rc)
-		rc = ground_check(s, &p, e);
+		rc = ground_check(s, &p, warning, e);
 	photo_done(&p);
 	return rc;
 }

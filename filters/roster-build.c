@@ -24,6 +24,13 @@ problems_add(void *problems, const struct err *e)
 		p->sink(p->ctx, e);
 }
 
+void
+problems_warn(const struct problems *p, const struct err *e)
+{
+	if (p->sink)
+		p->sink(p->ctx, e);
+}
+
 int
 problems_verdict(const struct problems *p, const char *name, size_t n_records, struct err *e)
 {

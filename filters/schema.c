@@ -169,6 +169,8 @@ photo_line(struct schema_reader *r, char *rest, struct err *e)
 		const struct word *ground = word_find(ground_words, ARRAY_LEN(ground_words), word);
 		if (ground)
 			s->photo_grounds = ground->value;
+		else if (!strcmp(word, "other-ground=warn") || !strcmp(word, "other-ground=refuse"))
+			s->photo_ground_strict = !strcmp(word, "other-ground=refuse");
 		else if (!strcmp(word, "required"))
 			s->photo_required = true;
 		else if (!strncmp(word, "max=", 4) &&
@@ -179,7 +181,7 @@ photo_line(struct schema_reader *r, char *rest, struct err *e)
 		else
 			return line_error(r, e,
 				_("a photo rule is one of required, max=BYTES, ratio=HEIGHT:WIDTH, "
-				  "ground=white,blue."));
+				  "ground=white,blue, other-ground=warn or refuse."));
 	}
 	return 0;
 }

@@ -276,8 +276,8 @@ type_check(struct err *e)
 	if (type && strcmp(type, STREAM_MIME) == 0)
 		return 0;
 	return err_set(e, ERR_PROTOCOL,
-		_("This queue makes cards from card batches, not from %s. Queue a .cards file "
-		  "without -o raw."),
+		_("This queue makes cards from card batches, not from %s. Make one with cardspool "
+		  "pack and queue it without -o raw."),
 		type ? type : _("data of unknown kind"));
 }
 

@@ -213,15 +213,30 @@ template_load(struct pack_template *t, const char *templates, const char *name, 
 /* ---- problems ---- */
 
 struct pack_report {
-	unsigned n;
-	json_t *list; /* of strings; NULL when they go to stderr */
+	unsigned n, n_warnings;
+	json_t *list, *warnings; /* of strings; NULL when they go to stderr */
 };
+
+static void
+pack_warning(struct pack_report *r, const struct err *warning)
+{
+	if (r->n_warnings++ >= PACK_PROBLEMS_MAX)
+		return;
+	if (r->warnings)
+		json_array_append_new(r->warnings, json_string(warning->text));
+	else
+		fprintf(stderr, _("warning: %s\n"), warning->text);
+}
 
 static void
 pack_problem(void *ctx, const struct err *problem)
 {
 	struct pack_report *r = ctx;
 
+	if (problem->code == ERR_NONE) {
+		pack_warning(r, problem);
+		return;
+	}
 	if (r->n++ >= PACK_PROBLEMS_MAX)
 		return;
 	if (r->list)
@@ -234,8 +249,10 @@ static void
 pack_report_close(const struct pack_report *r, const struct err *e)
 {
 	if (r->list) {
-		json_t *root = json_pack("{s:O, s:I, s:i, s:s}", "problems", r->list, "count",
-			(json_int_t)r->n, "status", err_exit_status(e->code), "message", e->text);
+		json_t *root = json_pack("{s:O, s:I, s:I, s:O, s:i, s:s}", "problems", r->list,
+			"count", (json_int_t)r->n, "warnings", (json_int_t)r->n_warnings,
+			"warning_list", r->warnings, "status", err_exit_status(e->code), "message",
+			e->text);
 		if (root && !json_dumpf(root, stdout, JSON_INDENT(1)))
 			putchar('\n');
 		json_decref(root);
@@ -294,17 +311,18 @@ shell_word(char *out, size_t max, const char *word)
 }
 
 static void
-pack_print(
-	const struct pack_args *a, const struct batch_info *info, unsigned photos, intmax_t bytes)
+pack_print(const struct pack_args *a, const struct batch_info *info, unsigned photos,
+	intmax_t bytes, const struct pack_report *report)
 {
 	char hex[2 * HASH_LEN + 1], word[2 * PATH_MAX];
 
 	hex_build(hex, info->hash, HASH_LEN);
 	if (a->json) {
-		json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "batch", a->out,
-			"template", info->template_name, "order", info->order, "records",
+		json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:O}", "batch",
+			a->out, "template", info->template_name, "order", info->order, "records",
 			(json_int_t)info->n_records, "photos", (json_int_t)photos, "bytes",
-			(json_int_t)bytes, "hash", hex);
+			(json_int_t)bytes, "hash", hex, "warnings", (json_int_t)report->n_warnings,
+			"warning_list", report->warnings);
 		if (root && !json_dumpf(root, stdout, JSON_INDENT(1)))
 			putchar('\n');
 		json_decref(root);
@@ -314,6 +332,9 @@ pack_print(
 	printf("%s: ", a->out);
 	printf(ngettext("%u record, ", "%u records, ", info->n_records), info->n_records);
 	printf(ngettext("%u photo, ", "%u photos, ", photos), photos);
+	if (report->n_warnings)
+		printf(ngettext("%u warning, ", "%u warnings, ", report->n_warnings),
+			report->n_warnings);
 	printf(_("%jd bytes, batch %.12s; queue it with: lp -d QUEUE %s\n"), bytes, hex, word);
 }
 
@@ -337,7 +358,7 @@ pack_prove(const struct pack_args *a, const struct pack_template *t, struct batc
 
 static int
 pack_write(const struct pack_args *a, const struct pack_template *t, const struct roster *roster,
-	struct err *e)
+	const struct pack_report *report, struct err *e)
 {
 	struct batch_info info = {.n_records = (unsigned)roster->n_records};
 	struct stat st = {0};
@@ -358,7 +379,7 @@ pack_write(const struct pack_args *a, const struct pack_template *t, const struc
 	if (stat(a->out, &st) < 0)
 		return err_set(
 			e, ERR_STORAGE, _("%s: is gone again: %s."), a->out, strerror(errno));
-	pack_print(a, &info, photos, (intmax_t)st.st_size);
+	pack_print(a, &info, photos, (intmax_t)st.st_size, report);
 	return 0;
 }
 
@@ -380,14 +401,16 @@ pack_run(int argc, char **argv, struct err *e)
 			goto out;
 		args.templates = config_templates(config);
 	}
-	if (args.json)
+	if (args.json) {
 		report.list = json_array();
+		report.warnings = json_array();
+	}
 	if ((rc = template_load(&template, args.templates, args.template_name, e)) ||
 		(rc = roster_load(&roster, template.schema, args.roster, args.photos, pack_problem,
 			 &report, e)) ||
 		(rc = chips_check(&template, roster, args.roster, &report, e)))
 		goto out;
-	rc = pack_write(&args, &template, roster, e);
+	rc = pack_write(&args, &template, roster, &report, e);
 out:
 	if (rc)
 		pack_report_close(&report, e);
@@ -395,6 +418,7 @@ out:
 	template_done(&template);
 	config_destroy(config);
 	json_decref(report.list);
+	json_decref(report.warnings);
 	return rc;
 }
 

@@ -33,7 +33,7 @@ visit_card_list(void *ctx, const struct card_row *card)
 		strcmp(card->key.job_uuid, list->q->job_row.uuid) != 0)
 		return 0;
 	if (list->q->json)
-		return json_list_row(&list->json, columns_json(card_columns, card));
+		return json_list_row(&list->json, times_json(columns_json(card_columns, card)));
 	snprintf(id, sizeof id, "%" PRId64, card->id);
 	card_label(label, sizeof label, card->key.card, card->key.copy);
 	snprintf(attempt, sizeof attempt, "%u", card->attempt);
@@ -148,7 +148,7 @@ card_show(int argc, char **argv, struct err *e)
 		return request_end(&q, rc);
 	list.table = textable_create(5, _("WHEN"), _("WHAT"), _("BY"), _("CAUSE"), _("NOTE"));
 	if (q.json) {
-		json_t *row = columns_json(card_columns, &card);
+		json_t *row = times_json(columns_json(card_columns, &card));
 
 		fputs("{\"card\":", stdout);
 		json_dumpf(row, stdout, JSON_COMPACT);
@@ -178,7 +178,7 @@ card_said(const struct request *q, const struct card_row *card)
 			_(card_states[card->state].means));
 		return;
 	}
-	row = columns_json(card_columns, card);
+	row = times_json(columns_json(card_columns, card));
 	json_dumpf(row, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(row);

@@ -1,7 +1,7 @@
 /*
- * cmd-chip.c - the commands `chip read` and `key create`.
+ * cmd-chip.c - the command `chip read`.
  *
- * Owns their words and what they show. Guarantees: nothing on a chip is changed; values are shown
+ * Owns its words and what it shows. Guarantees: nothing on a chip is changed; values are shown
  * masked as the template's schema says; no key and no unmasked value reaches the output (a --dump
  * file holds the data and is readable by its owner only). On failure the error says which chip it
  * was and why. The exit status is 0 for a record with a good MAC, 65 for a bad one, 66 for a blank
@@ -298,36 +298,9 @@ chip_read_run(int argc, char **argv, struct err *e)
 	return rc;
 }
 
-static int
-key_create_run(int argc, char **argv, struct err *e)
-{
-	struct config *config = NULL;
-	const char *path = argc > 1 ? argv[1] : NULL;
-	int rc = 0;
-
-	if (argc > 2 || (path && path[0] == '-'))
-		return err_set(e, ERR_USAGE, _("key create takes one file name at most."));
-	if (!path) {
-		rc = config_load(&config, e);
-		if (rc)
-			return rc;
-		path = config_keys(config);
-	}
-	rc = keyfile_create(path, e);
-	if (rc == 0)
-		printf(_("%s: new master keys. Keep a copy under lock: without them no card made "
-			 "with "
-			 "them can be read.\n"),
-			path);
-	if (config)
-		config_destroy(config);
-	return rc;
-}
-
 const struct command commands_chip[] = {
 	{"chip", "read", "[--station ADDRESS] [--template NAME|FOLDER] [--json] [--dump FILE]",
 		N_("Show the record on a chip, masked, and whether its MAC is good"),
 		chip_read_run},
-	{"key", "create", "[FILE]", N_("Make a key file with new master keys"), key_create_run},
 	{NULL, NULL, NULL, NULL, NULL},
 };

@@ -28,7 +28,7 @@ visit_job_list(void *ctx, const struct job_row *job)
 	if (list->rc != 0)
 		return 1;
 	if (list->q->json) {
-		json_t *row = columns_json(job_columns, job);
+		json_t *row = times_json(columns_json(job_columns, job));
 
 		json_object_set_new(row, "tally", tally_json(&t));
 		return json_list_row(&list->json, row);
@@ -76,7 +76,7 @@ visit_failure_list(void *ctx, const struct failure_row *f)
 	char id[24], job[16], label[32], at[40], cleared[40];
 
 	if (list->q->json)
-		return json_list_row(&list->json, columns_json(failure_columns, f));
+		return json_list_row(&list->json, times_json(columns_json(failure_columns, f)));
 	snprintf(id, sizeof id, "%" PRId64, f->id);
 	snprintf(job, sizeof job, "%d", f->cups_id);
 	card_label(label, sizeof label, f->card, f->copy);

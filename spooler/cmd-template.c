@@ -114,6 +114,8 @@ problem_print(void *ctx, const struct err *problem)
 {
 	bool *first = ctx;
 
+	if (problem->code == ERR_NONE) /* a warning; the face shows it */
+		return;
 	if (!*first)
 		fprintf(stderr, "cardspool: %s\n", problem->text);
 	*first = false;

@@ -165,8 +165,10 @@ keyfile_parse(struct keyfile *k, char *text, const char *path, struct err *e)
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
 		if (!(seen & 1u << i))
-			return err_set(e, ERR_INPUT, _("%s: the line \"%s\" is missing."), path,
-				lines[i].name);
+			return err_set(e, ERR_INPUT,
+				_("%s: the line \"%s\" is missing; put back the copy that is kept "
+				  "under lock."),
+				path, lines[i].name);
 	if (k->format != format_version)
 		return err_set(e, ERR_INPUT,
 			_("%s: key file of format %u; this program knows format %u."), path,

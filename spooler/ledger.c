@@ -443,6 +443,11 @@ actor_fill(struct ledger *l)
 		snprintf(l->actor, sizeof l->actor, "uid %u", (unsigned)getuid());
 }
 
+/* Read by the operator whose worker met it, and by whoever calls the command. */
+#define LEDGER_DENIED                                                                              \
+	N_("The ledger %s is closed to this user. Have an administrator check the owner of the "   \
+	   "file and its folder.")
+
 /*
  * A new ledger belongs to its owner alone. SQLite gives its -wal and -shm files the mode of the
  * database, so the empty database is made here; a crash right after leaves an empty file, which is
@@ -465,8 +470,7 @@ file_prepare(struct ledger *l, enum ledger_mode mode, struct err *e)
 			  "one, use --ledger FILE."),
 			l->path);
 	if (errno == EACCES)
-		return err_set(
-			e, ERR_DENIED, _("You are not allowed to use the ledger %s."), l->path);
+		return err_set(e, ERR_DENIED, _(LEDGER_DENIED), l->path);
 	if (errno != ENOENT)
 		return err_set(e, ERR_STORAGE, _("The ledger %s cannot be opened: %s."), l->path,
 			strerror(errno));
@@ -481,7 +485,8 @@ file_prepare(struct ledger *l, enum ledger_mode mode, struct err *e)
 		return err_set(e, ERR_MISSING,
 			_("The folder of the ledger %s does not exist. Make it first."), l->path);
 	return err_set(e, errno == EACCES ? ERR_DENIED : ERR_STORAGE,
-		_("The ledger %s cannot be made: %s."), l->path, strerror(errno));
+		_("The ledger %s cannot be made: %s. Have an administrator check its folder."),
+		l->path, strerror(errno));
 }
 
 /* Trusted schema stays on: SQLite 3.40 calls json_extract unsafe in a trigger otherwise. */
@@ -557,8 +562,7 @@ ledger_connect(struct ledger *l, enum ledger_mode mode, struct err *e)
 	int sql = sqlite3_open_v2(l->path, &l->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (sql != SQLITE_OK) {
 		if (l->db && sqlite3_system_errno(l->db) == EACCES)
-			return err_set(e, ERR_DENIED,
-				_("You are not allowed to use the ledger %s."), l->path);
+			return err_set(e, ERR_DENIED, _(LEDGER_DENIED), l->path);
 		return ledger_error(l, sql, e);
 	}
 	rc = connection_settle(l, e);

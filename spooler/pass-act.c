@@ -53,7 +53,9 @@ chip_ready(struct pass *p, struct err *e)
 {
 	if (!p->keys.card_keys) {
 		fault_set(e, FAULT_KEYS, NULL);
-		return p->keys_error ? err_prefix(e, "%s", p->keys_error->text) : e->code;
+		if (p->keys_error) /* it names the file */
+			snprintf(e->text, sizeof(e->text), "%s", p->keys_error->text);
+		return e->code;
 	}
 	if (p->station || p->reopen_station(p, e) == 0)
 		return 0;

@@ -119,3 +119,32 @@ time_show(char *out, size_t max, int64_t ms)
 		strftime(out, max, "%Y-%m-%d %H:%M:%S %z", &tm) == 0)
 		snprintf(out, max, "-");
 }
+
+static json_t *
+time_json(int64_t ms)
+{
+	GDateTime *at = ms ? g_date_time_new_from_unix_local(ms / 1000) : NULL;
+	char *text = at ? g_date_time_format(at, "%Y-%m-%dT%H:%M:%S%:z") : NULL;
+	json_t *json = json_string(text ? text : "");
+
+	g_free(text);
+	if (at)
+		g_date_time_unref(at);
+	return json;
+}
+
+json_t *
+times_json(json_t *row)
+{
+	static const char *const names[] = {"at", "changed", "cleared", "started", "ended"};
+
+	for (size_t i = 0; row && i < G_N_ELEMENTS(names); i++) {
+		const json_t *ms = json_object_get(row, names[i]);
+		char name[16];
+
+		snprintf(name, sizeof(name), "%s_text", names[i]);
+		if (json_is_integer(ms))
+			json_object_set_new(row, name, time_json(json_integer_value(ms)));
+	}
+	return row;
+}

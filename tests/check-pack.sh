@@ -92,6 +92,26 @@ printf 'BM\106\0\0\0\0\0\0\0\076\0\0\0\050\0\0\0\002\0\0\0\001\0\0\0\001\0\001\0
 	>"$dir/photos/0001.bmp"
 expect "a photo of the wrong shape" 65 "field 照片 (0001.bmp): the photo is 2 wide and 1 high" "$dir/r.csv" $out
 rm "$dir/photos/0001.bmp"
+# 4 x 5 pixels, 24 bits, all red
+{
+	printf 'BM\162\0\0\0\0\0\0\0\066\0\0\0\050\0\0\0\004\0\0\0\005\0\0\0\001\0\030\0\0\0\0\0\074\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+	i=0
+	while test $i -lt 20; do
+		printf '\0\0\377'
+		i=$((i + 1))
+	done
+} >"$dir/photos/0001.bmp"
+expect "a photo before a red wall" 0 "warning: r.csv: record 1 (line 2): field 照片 (0001.bmp): the ground behind the head" \
+	"$dir/r.csv" $out
+expect "and its count" 0 "1 photo, 1 warning," "$dir/r.csv" $out
+expect "and as JSON" 0 '"warnings": 1' --json "$dir/r.csv" $out
+mkdir -p "$dir/templates/special-operation"
+cp "${srcdir:-.}/templates/special-operation/chip.map" "$dir/templates/special-operation"
+sed 's/^photo .*/& other-ground=refuse/' "${srcdir:-.}/templates/special-operation/record.schema" \
+	>"$dir/templates/special-operation/record.schema"
+expect "where the template is strict" 65 "the ground behind the head is not white or blue" --templates "$dir/templates" \
+	"$dir/r.csv" $out
+rm "$dir/photos/0001.bmp"
 mv "$dir/good.jpg" "$dir/photos/0001.jpg"
 
 expect "an unknown template" 66 "known are: special-operation" --template gold "$dir/r.csv" $out

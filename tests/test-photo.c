@@ -216,7 +216,7 @@ rules(void **state)
 		struct err e = {0};
 		buf_init(&jpeg, PHOTO_FILE_MAX);
 		jpeg_make(&jpeg, rows[i].width, rows[i].height, 90, rows[i].noise);
-		int rc = photo_check(s, jpeg.data, jpeg.len, &e);
+		int rc = photo_check(s, jpeg.data, jpeg.len, NULL, &e);
 		assert_int_equal(rc, rows[i].says ? ERR_INPUT : 0);
 		if (rows[i].says && !strstr(e.text, rows[i].says))
 			fail_msg("row %zu: %s", i, e.text);
@@ -240,9 +240,9 @@ twenty_kilobytes(void **state)
 	size_t at = bmp_make(&bmp, 72, 90, 24);
 	memset(bmp.data + at, 0xff, bmp.len - at);
 	assert_int_equal(buf_append(&bmp, zero, 20480 - bmp.len, NULL), 0);
-	assert_int_equal(photo_check(s, bmp.data, bmp.len, &e), 0);
+	assert_int_equal(photo_check(s, bmp.data, bmp.len, NULL, &e), 0);
 	assert_int_equal(buf_append(&bmp, zero, 1, NULL), 0);
-	assert_int_equal(photo_check(s, bmp.data, bmp.len, &e), ERR_INPUT);
+	assert_int_equal(photo_check(s, bmp.data, bmp.len, NULL, &e), ERR_INPUT);
 	assert_non_null(strstr(e.text, "20481 bytes"));
 	buf_done(&bmp);
 	schema_destroy(s);
@@ -269,7 +269,7 @@ grounds(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct buf bmp;
-		struct err e = {0};
+		struct err e = {0}, warning;
 		buf_init(&bmp, 65536);
 		size_t at = bmp_make(&bmp, 40, 50, 24);
 		for (size_t p = at; p < bmp.len; p += 3) {
@@ -277,13 +277,22 @@ grounds(void **state)
 			bmp.data[p + 1] = rows[i].green;
 			bmp.data[p + 2] = rows[i].red;
 		}
-		assert_int_equal(
-			photo_check(s, bmp.data, bmp.len, &e), rows[i].good ? 0 : ERR_INPUT);
+		assert_int_equal(photo_check(s, bmp.data, bmp.len, &warning, &e), 0);
+		if (rows[i].good)
+			assert_string_equal(warning.text, "");
+		else
+			assert_non_null(strstr(warning.text, "does not look white or blue"));
+		assert_int_equal(warning.code, ERR_NONE);
+		s->photo_ground_strict = true;
+		assert_int_equal(photo_check(s, bmp.data, bmp.len, &warning, &e),
+			rows[i].good ? 0 : ERR_INPUT);
+		assert_string_equal(warning.text, "");
 		if (!rows[i].good)
-			assert_non_null(strstr(e.text, "white or blue"));
+			assert_non_null(strstr(e.text, "is not white or blue"));
 		s->photo_grounds = 0;
-		assert_int_equal(photo_check(s, bmp.data, bmp.len, &e), 0);
+		assert_int_equal(photo_check(s, bmp.data, bmp.len, NULL, &e), 0);
 		s->photo_grounds = PHOTO_WHITE | PHOTO_BLUE;
+		s->photo_ground_strict = false;
 		buf_done(&bmp);
 	}
 	schema_destroy(s);
