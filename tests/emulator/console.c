@@ -52,6 +52,11 @@ static const char *
 verb_jam(struct emu *emu, struct printer *p, struct words *w)
 {
 	(void)emu;
+	if (!strcmp(w->w[1], "now")) {
+		p->jammed = true;
+		p->jam_step = STEP_PRINT;
+		return NULL;
+	}
 	for (int s = 0; s < STEP_COUNT; s++) {
 		if (!strcmp(w->w[1], step_names[s])) {
 			p->faults.jam[s] = true;
