@@ -240,6 +240,32 @@ card_resolve(int argc, char **argv, struct err *e)
 }
 
 static int
+job_take(void *ctx, const struct job_row *job)
+{
+	*(struct job_row *)ctx = *job;
+	return 0;
+}
+
+/* The row alone makes no card: the batch has to come again, because the ledger holds no record. */
+static int
+reprint_said(struct request *q, const struct card_row *fresh, struct err *e)
+{
+	struct job_row job = {0};
+	int rc = ledger_jobs(q->ledger, fresh->key.job_uuid, job_take, &job, e);
+
+	card_said(q, fresh);
+	if (rc != 0 || q->json)
+		return rc;
+	printf(_("To make it, queue the batch of order %s once more: lp -d %s -o "
+		 "cardspool-repeat=rest"),
+		job.order[0] ? job.order : "-", job.printer);
+	if (fresh->key.copy > 1)
+		printf(" -n %u", fresh->key.copy);
+	printf(" %s\n", _("BATCH.cards"));
+	return 0;
+}
+
+static int
 card_reprint(int argc, char **argv, struct err *e)
 {
 	struct request q;
@@ -253,7 +279,7 @@ card_reprint(int argc, char **argv, struct err *e)
 	if (rc == 0)
 		rc = ledger_card_reprint(q.ledger, &card, NULL, q.reason, &fresh, e);
 	if (rc == 0)
-		card_said(&q, &fresh);
+		rc = reprint_said(&q, &fresh, e);
 	return request_end(&q, rc);
 }
 

@@ -3,7 +3,7 @@
  *
  * Owns what people and scripts see of the ledger. Guarantees: shows masked values only, because the
  * ledger has no others; --json keeps its keys from release to release (cardspool(1) lists them);
- * nothing here writes to the ledger.
+ * nothing here writes to the ledger; verify notes beside it what it found, for the next job.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -241,6 +241,7 @@ static int
 ledger_verify_run(int argc, char **argv, struct err *e)
 {
 	struct request q;
+	struct err note = {0};
 	char head[2 * HASH_LEN + 1] = "";
 	int64_t n = 0;
 	uint64_t n_events = 0;
@@ -251,6 +252,9 @@ ledger_verify_run(int argc, char **argv, struct err *e)
 		return request_end(&q, rc);
 	f.lines = json_array();
 	rc = ledger_verify(q.ledger, finding_take, &f, &n_events, e);
+	if (!q.ledger_path && (rc == 0 || rc == ERR_INPUT) &&
+		ledger_check_note(q.ledger, rc == 0, &note) != 0)
+		fprintf(stderr, "%s\n", note.text);
 	if (rc == 0)
 		rc = ledger_head(q.ledger, &n, head, e);
 	if (rc == 0 && (rc = known_check(&q, e)) == ERR_INPUT && q.json)

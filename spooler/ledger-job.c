@@ -143,6 +143,46 @@ ledger_job_admit(struct ledger *l, struct job_row *job, bool *again, struct err 
 }
 
 int
+ledger_job_file(struct ledger *l, struct job_row *job, struct err *e)
+{
+	struct job_row known;
+	size_t len = strlen(job->uuid);
+	int found = job_read(l, job->uuid, &known, e);
+
+	if (found == 1 && strcmp(job->batch_hash, known.batch_hash) != 0)
+		snprintf(job->uuid + len, sizeof job->uuid - len, "-%.12s", job->batch_hash);
+	return found < 0 ? found : 0;
+}
+
+int
+ledger_job_rest(struct ledger *l, const struct job_row *job, struct job_row *out, struct err *e)
+{
+	/* Jobs without a card were held, or took an earlier one up themselves. */
+	static const char sql[] =
+		"SELECT uuid FROM (SELECT uuid, id,"
+		" (SELECT count(*) FROM card WHERE job = uuid AND state = 'queued') AS queued,"
+		" (SELECT count(*) FROM card WHERE job = uuid AND state IN ('done', 'void')) AS "
+		"made,"
+		" (SELECT count(*) FROM card WHERE job = uuid) AS cards, n_cards"
+		" FROM job WHERE batch_hash = ?1 AND uuid <> ?2)"
+		" ORDER BY queued = 0, cards = 0 OR made >= n_cards, uuid <> ?3, id LIMIT 1";
+	char uuid[UUID_MAX];
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+
+	if (!s)
+		return ERR_INTERNAL;
+	ledger_bind(s, "ttt", job->batch_hash, job->uuid, job->repeats);
+	int rc = ledger_step(l, s, e);
+	snprintf(uuid, sizeof uuid, "%s",
+		rc == 1 ? (const char *)sqlite3_column_text(s, 0) : job->repeats);
+	if (rc == 1)
+		sqlite3_reset(s);
+	if (rc >= 0)
+		rc = job_read(l, uuid, out, e);
+	return rc == 1 ? 0 : rc < 0 ? rc : ERR_INTERNAL;
+}
+
+int
 ledger_job_state(struct ledger *l, const char *uuid, const char *state, struct err *e)
 {
 	static const char *const states[] = {"active", "held", "stopped", "done", "cancelled"};

@@ -157,9 +157,26 @@ ledger_begin(struct ledger *l, struct err *e)
 {
 	if (!l->writable)
 		return ledger_error(l, SQLITE_READONLY, e);
-	int rc = sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	for (;;) {
+		struct err why = {0};
+		int rc = sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? 0 : ledger_error(l, sqlite3_extended_errcode(l->db), e);
+		if (rc == SQLITE_OK)
+			return 0;
+		rc = ledger_error(l, sqlite3_extended_errcode(l->db), &why);
+		if (rc == ERR_BUSY && l->wait && l->wait(l->wait_ctx, &why))
+			continue;
+		if (e)
+			*e = why;
+		return rc;
+	}
+}
+
+void
+ledger_patience(struct ledger *l, ledger_waiter *wait, void *ctx)
+{
+	l->wait = wait;
+	l->wait_ctx = ctx;
 }
 
 int

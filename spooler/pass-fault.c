@@ -232,8 +232,9 @@ pass_fault_over(struct pass_run *r)
 
 /* Asks until the printer answers: reopens it after each poll interval. */
 int
-pass_look(struct pass *p, struct printer_status *st, struct err *e)
+pass_look(struct pass_run *r, struct printer_status *st, struct err *e)
 {
+	struct pass *p = r->p;
 	struct err why = {0};
 	int shown = FAULT_NONE;
 
@@ -244,7 +245,7 @@ pass_look(struct pass *p, struct printer_status *st, struct err *e)
 			if (shown)
 				p->sink->reason(p->sink, fault_row(shown)->reason, false);
 			p->sink->reason(p->sink, fault_row(fault)->reason, true);
-			p->sink->message(p->sink, true, why.text);
+			pass_say(r, true, "%s", why.text);
 			shown = fault;
 		}
 		if (pass_pause(p, e)) {
@@ -297,7 +298,7 @@ wait_printer(struct pass_run *r, int fault, bool gone, struct err *e)
 	for (;;) {
 		if (pass_pause(r->p, e))
 			break;
-		if (pass_look(r->p, &st, e) != 0)
+		if (pass_look(r, &st, e) != 0)
 			break;
 		if (st.fault == FAULT_NONE && (!gone || st.place == PLACE_NONE))
 			break;
@@ -387,12 +388,16 @@ static enum pass_end
 fault_stop(struct pass_run *r, struct err *e)
 {
 	struct err ledger;
+	char label[64];
 
-	if (!r->storage)
+	if (!r->storage) {
+		pass_label(&r->row, label, sizeof(label));
+		err_prefix(e, "%s", label);
 		return PASS_STOP;
+	}
 	ledger = *e;
 	fault_set(e, FAULT_LEDGER, NULL);
-	err_prefix(e, "%s", ledger.text);
+	snprintf(e->text, sizeof(e->text), "%s", ledger.text); /* it names file and remedy */
 	r->p->sink->reason(r->p->sink, fault_row(FAULT_LEDGER)->reason, true);
 	return PASS_STOP;
 }

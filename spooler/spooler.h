@@ -141,10 +141,18 @@ enum ledger_mode { LEDGER_READ, LEDGER_WRITE };
  * not a ledger. WAL, synchronous=FULL: when a call returns 0 its rows survive a power cut. */
 int ledger_open(struct ledger **out, const char *path, enum ledger_mode mode, struct err *e);
 void ledger_close(struct ledger *l);
+/* Asked each time another program has held the file for LEDGER_PATIENCE_MS; true: wait on. */
+typedef bool ledger_waiter(void *ctx, const struct err *e);
+void ledger_patience(struct ledger *l, ledger_waiter *wait, void *ctx);
 
 /* Idempotent by uuid. *again = the job is known already (a re-run). job->repeats is filled. */
 int ledger_job_admit(struct ledger *l, struct job_row *job, bool *again, struct err *e);
 int ledger_job_state(struct ledger *l, const char *uuid, const char *state, struct err *e);
+/* CUPS runs a job of several files once for each, under one uuid: a file with another batch than the first gets
+ * a uuid of its own here, the same one in each run. */
+int ledger_job_file(struct ledger *l, struct job_row *job, struct err *e);
+/* The earlier job with the same batch that still has cards to make, else the first one. job->repeats is set. */
+int ledger_job_rest(struct ledger *l, const struct job_row *job, struct job_row *out, struct err *e);
 /* Idempotent by key: a card that is known keeps its row and state; *out is its latest attempt. Different
  * record_hash under the same key = ERR_INPUT. */
 int ledger_card_admit(struct ledger *l, const struct card_row *in, struct card_row *out, struct err *e);
@@ -184,6 +192,14 @@ int ledger_event(struct ledger *l, const char *kind, const char *job_uuid, json_
  * everything holds, ERR_INPUT when anything does not. */
 int ledger_verify(struct ledger *l, void (*problem)(void *ctx, const char *line), void *ctx,
 	uint64_t *n_events, struct err *e);
+/*
+ * The cheap proof at the start of a job: what came since the last proof, and the rows of open cards. The last
+ * proof is noted beside the file (ledger-check.c); without one everything is verified. ERR_INPUT: changed from
+ * outside, or older than the last proof; nothing may be made until a person has put it right.
+ */
+int ledger_check(struct ledger *l, struct err *e);
+/* What ledger_verify found, noted for the next job. sound: its head is the new proof. */
+int ledger_check_note(struct ledger *l, bool sound, struct err *e);
 /* Number and hash of the last event: whoever keeps them elsewhere can prove later that nothing before was
  * rewritten. hash is hex, with its end. */
 int ledger_head(struct ledger *l, int64_t *n_events, char hash[2 * HASH_LEN + 1], struct err *e);
@@ -214,6 +230,8 @@ struct ledger {
 		struct sqlite3_stmt *stmt;
 	} statements[LEDGER_STATEMENTS_MAX];
 	int64_t (*clock_ms)(void); /* Unix time; tests bring their own */
+	ledger_waiter *wait;       /* NULL: give up */
+	void *wait_ctx;
 };
 
 /* One column of a table: where it lies in its row struct. NULL name ends a list. */
@@ -342,6 +360,8 @@ struct sink {
 extern struct sink sink_cups; /* STATE:, ATTR:, INFO:/ERROR:, PAGE: on stderr; SIGTERM = cancelled */
 #define SINK_ORPHAN_SIGNAL SIGUSR1 /* the parent died */
 void sink_cups_arm(void);                  /* installs the handlers of the two signals */
+/* From now on the loss of the parent alone does not make an orphan: cupsd must be gone too. */
+void sink_cups_watch(pid_t cupsd);
 void sink_clear(struct sink *s);           /* takes back every reason an earlier run may have left */
 
 /* ---- the pass (pass.c, pass-recover.c) ------------------------------------------------------------------------------- */
@@ -433,7 +453,9 @@ extern const char *const act_names[ACT_COUNT]; /* "feed" */
 /* Polls until the machine reports no fault (gone: and no card inside). ERR_CANCELLED. */
 int pass_wait(struct pass_run *r, int fault, bool gone, struct err *e);
 int pass_status(struct pass *p, struct printer_status *st, struct err *e); /* asks once */
-int pass_look(struct pass *p, struct printer_status *st, struct err *e); /* asks until it answers */
+int pass_look(struct pass_run *r, struct printer_status *st, struct err *e); /* asks until it answers */
+/* Takes up the open failure record of the run's card, if an earlier run left one. */
+int pass_fault_resume(struct pass_run *r, struct err *e);
 int pass_begin(struct pass *p, const struct stream_card *card, struct err *e);
 bool fault_at_reader(int fault);
 

@@ -258,6 +258,17 @@ end_of(const struct err *e)
 	}
 }
 
+/* Another program holds the ledger: nothing moves meanwhile, and the job goes on when it lets go. */
+static bool
+ledger_wait(void *ctx, const struct err *e)
+{
+	struct work *w = ctx;
+	struct err stopped;
+
+	w->sink->message(w->sink, true, e->text);
+	return !pass_stopped(&w->pass, &stopped);
+}
+
 /*
  * The earlier job is taken up under its own uuid: what it made is skipped, what it left is settled.
  * This job itself makes no card.
@@ -266,11 +277,16 @@ static enum pass_end
 job_take_up(struct work *w, struct err *e)
 {
 	struct job_row *job = &w->pass.job;
+	struct job_row earlier;
 	bool again;
 
-	if (ledger_job_state(w->pass.ledger, job->uuid, "done", e) != 0)
+	if (ledger_job_rest(w->pass.ledger, job, &earlier, e) != 0 ||
+		ledger_job_state(w->pass.ledger, job->uuid, "done", e) != 0)
 		return end_of(e);
-	snprintf(job->uuid, sizeof(job->uuid), "%s", job->repeats);
+	snprintf(job->uuid, sizeof(job->uuid), "%s", earlier.uuid);
+	job->cups_id = earlier.cups_id; /* it keeps the number that people know */
+	if (job->n_cards < earlier.n_cards)
+		job->n_cards = earlier.n_cards;
 	return ledger_job_admit(w->pass.ledger, job, &again, e) == 0 ? PASS_OK : end_of(e);
 }
 
@@ -281,7 +297,8 @@ job_admit(struct work *w, struct err *e)
 	struct job_row *job = &w->pass.job;
 	bool again;
 
-	if (ledger_job_admit(w->pass.ledger, job, &again, e) != 0)
+	if (ledger_job_file(w->pass.ledger, job, e) != 0 ||
+		ledger_job_admit(w->pass.ledger, job, &again, e) != 0)
 		return end_of(e);
 	w->admitted = true;
 	if (job->repeats[0] == '\0' || w->repeat)
@@ -295,32 +312,6 @@ job_admit(struct work *w, struct err *e)
 		  "time: the same with =yes"),
 		job->order[0] ? job->order : "-", job->repeats, job->cups_id);
 	return PASS_HOLD;
-}
-
-static enum pass_end
-worker_open(struct work *w, struct err *e)
-{
-	struct pass *p = &w->pass;
-	const char *station;
-
-	if (options_read(w, e) != 0)
-		return PASS_HOLD;
-	if (stream_open(&w->stream, w->args->stream_fd, &w->stream_job, e) != 0)
-		return e->code == ERR_CANCELLED || pass_stopped(p, e) ? PASS_CANCEL : PASS_HOLD;
-	if (job_fill(w, e) != 0)
-		return PASS_HOLD;
-	if (printer_find(w, e) != 0 || device_lock(w, e) != 0)
-		return end_of(e);
-	snprintf(p->job.printer_serial, sizeof(p->job.printer_serial), "%s", w->usb.serial);
-	station = config_station(p->config, p->job.printer_serial);
-	snprintf(p->job.station, sizeof(p->job.station), "%s", station ? station : "");
-	if (ledger_open(&p->ledger, config_ledger(p->config), LEDGER_WRITE, e) != 0)
-		return PASS_STOP; /* a wrong file too: the next job would meet it as well */
-	if (printer_open_wait(w, e) != 0)
-		return end_of(e);
-	snprintf(p->job.printer_model, sizeof(p->job.printer_model), "%s",
-		p->driver->model(p->printer)->name);
-	return job_admit(w, e);
 }
 
 static enum pass_end
@@ -352,6 +343,38 @@ worker_cards(struct work *w, struct err *e)
 	}
 }
 
+static enum pass_end
+worker_open(struct work *w, struct err *e)
+{
+	struct pass *p = &w->pass;
+	const char *station;
+
+	if (options_read(w, e) != 0)
+		return PASS_HOLD;
+	if (stream_open(&w->stream, w->args->stream_fd, &w->stream_job, e) != 0)
+		return e->code == ERR_CANCELLED || pass_stopped(p, e) ? PASS_CANCEL : PASS_HOLD;
+	/* A banner, or a batch that the filter refused: neither concerns printer or ledger. */
+	if (w->stream_job.n_cards == 0)
+		return worker_cards(w, e);
+	if (job_fill(w, e) != 0)
+		return PASS_HOLD;
+	if (printer_find(w, e) != 0 || device_lock(w, e) != 0)
+		return end_of(e);
+	snprintf(p->job.printer_serial, sizeof(p->job.printer_serial), "%s", w->usb.serial);
+	station = config_station(p->config, p->job.printer_serial);
+	snprintf(p->job.station, sizeof(p->job.station), "%s", station ? station : "");
+	if (ledger_open(&p->ledger, config_ledger(p->config), LEDGER_WRITE, e) != 0)
+		return PASS_STOP; /* a wrong file too: the next job would meet it as well */
+	ledger_patience(p->ledger, ledger_wait, w);
+	if (ledger_check(p->ledger, e) != 0)
+		return PASS_STOP;
+	if (printer_open_wait(w, e) != 0)
+		return end_of(e);
+	snprintf(p->job.printer_model, sizeof(p->job.printer_model), "%s",
+		p->driver->model(p->printer)->name);
+	return job_admit(w, e);
+}
+
 static void
 worker_close(struct work *w)
 {
@@ -364,6 +387,8 @@ worker_close(struct work *w)
 		p->driver->close(p->printer);
 	if (p->station)
 		station_close(p->station);
+	if (p->ledger && w->admitted)
+		ledger_check(p->ledger, &ignored); /* the next start has less to look at */
 	if (p->ledger)
 		ledger_close(p->ledger);
 	if (w->stream)
@@ -423,9 +448,9 @@ worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 	keys_set(&w);
 	sink_clear(sink);
 	end = worker_open(&w, e);
-	if (end == PASS_OK)
+	if (end == PASS_OK && w.admitted)
 		end = pass_recover(&w.pass, e);
-	if (end == PASS_OK)
+	if (end == PASS_OK && w.admitted)
 		end = worker_cards(&w, e);
 	if (w.admitted && end != PASS_STOP && !sink->orphaned(sink)) {
 		enum pass_end finish = pass_finish(&w.pass, &why);

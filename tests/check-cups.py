@@ -183,6 +183,8 @@ def check_personal(s):
     leaks = []
     for base in ("log", "ledger", "run"):
         for name in os.listdir(s.cups.path(base)):
+            if name == "page_log":  # CUPS' own: what it holds is PageLogFormat's matter
+                continue
             with open(s.cups.path(base, name), "rb") as f:
                 content = f.read()
             leaks += [name for secret in (title, "Li-Si-330106198807260012", "13800138000")
@@ -418,21 +420,17 @@ def next_serial(s):
 
 
 def check_resolve(s):
-    """A card that vanishes while it prints, with a counter that does not tell: nobody can know."""
+    """The cable is pulled while a card jams under the head, and somebody takes it out before the cable is back."""
     cups, before = s.cups, s.good()
-    batch = s.batch("DOUBT", 2)
-    cups.tell("at cmd Se#1 power off")
-    job = s.lp(batch)
+    cups.tell("jam print")
+    cups.tell("at cmd Se unplug")
+    job = s.lp(s.batch("DOUBT", 2))
     cups.wait(lambda: not cups.tell("stat")["plugged"])
+    cups.wait(lambda: cups.tell("stat")["jammed"], 2)
     cups.tell("clear")
-    cups.tell("power on")
+    cups.tell("plug")
     state = cups.wait_job(job)
     rows = [c for c in cups.cards(job) if c["state"] == "doubt"]
-    if not rows:
-        states = cups.states(job)
-        check("a card taken out at a power cut has a known state", state == "completed", (state, states))
-        s.compare("machine and ledger agree after the power cut", job, whole(1, (1, 2)))
-        return
     check("a card nobody can know about holds the job", state == "pending-held" and len(rows) == 1, (state, rows))
     message = cups.printer().get("printer-state-message", "")
     check("the message names the command", f"cardspool card resolve {rows[0]['id']}" in message, message)
@@ -480,7 +478,7 @@ GUARDS = ("event_stays", "event_remains", "event_follows", "card_follows", "card
 
 # What somebody does to a copy with SQL -> what verify must say.
 TAMPERINGS = (
-    ("an edited event", "UPDATE event SET data = replace(data, 'queued', 'Queued') WHERE seq = {n}", r"event {n}\b.*edited"),
+    ("an edited event", "UPDATE event SET data = data || ' ' WHERE seq = {n}", r"event {n}\b.*edited"),
     ("a changed time", "UPDATE event SET at = at - 60000 WHERE seq = {n}", r"event {n}\b.*edited"),
     ("a deleted event", "DELETE FROM event WHERE seq = {n}", r"event {n}\b.*deleted"),
     ("two events that changed places", "UPDATE event SET seq = -1 WHERE seq = {n}; UPDATE event SET seq = {n} WHERE seq = {m};"
@@ -545,7 +543,7 @@ def check_bad_ledger(s):
 
     tampered = os.path.join(s.work, "tampered.db")
     shutil.copyfile(sound, tampered)
-    tamper(tampered, "UPDATE event SET data = replace(data, 'e', 'a') WHERE seq = {last}")
+    tamper(tampered, "UPDATE event SET data = replace(data, '\"', ' \"') WHERE seq = {last}")
     put(tampered)
     job, good, why = refused(s, "EDITED", ("changed from outside", "ledger verify"))
     check("a ledger that was changed from outside: no card, and the message says how to go on", good, why)
@@ -698,7 +696,7 @@ def check_streams(s):
          good[middle // 2 + 1:], (3,), 0, kind, options % 6, uri),
         ("a job without uuid", good, (3,), 0, kind, "", uri),
         ("an address of two kinds", good, (4,), 0, kind, options % 7, "usb://Evolis/Dualys%203"),
-        ("a stream cut off before its end", good[:-8], (3,), 2, kind, options % 8, uri),
+        ("a stream cut off before its end", good[:-8], (3,), 2, kind, options % 8 + " cardspool-repeat=yes", uri),
     ]
     script = ["i=0"]
     for i, (_, stream, _, _, content, opts, device) in enumerate(cases):
