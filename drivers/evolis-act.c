@@ -156,7 +156,8 @@ side_send(struct printer *p, enum side side, struct err *e)
 	bool sent;
 	int rc = command_run(p, doing, p->m->dialect->side[side], p->m->move_ms, &sent, e);
 
-	p->doing = DOING_PRINT;
+	if (rc == 0)
+		p->doing = DOING_PRINT;
 	for (int i = 0; i < PANEL_COUNT && rc == 0; i++) {
 		const struct buf *plane = &p->planes[side][i];
 		struct wire_reply reply;

@@ -131,14 +131,14 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 		return fault_set(e, st.fault, st.raw);
 	if (st.place == PLACE_UNKNOWN)
 		return fault_set(e, FAULT_GARBLED_REPLY, st.raw);
+	rc = pass_begin(p, r->card, e); /* before it, a printer obeys without a word */
+	if (rc != 0)
+		return rc;
 	if (st.place != PLACE_NONE) {
 		rc = pass_foreign(p, &st, e);
 		if (rc != 0)
 			return rc;
 	}
-	rc = pass_begin(p, r->card, e);
-	if (rc != 0)
-		return rc;
 	facts->printer_serial = p->job.printer_serial;
 	return 0;
 }
@@ -267,10 +267,15 @@ print_perform(struct pass_run *r, struct err *e)
 static int
 reject_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 {
+	int rc;
+
 	facts->note = r->cancel ? "cancelled" : NULL;
 	if (!r->p->printer)
 		return fault_set(e, FAULT_UNPLUGGED, NULL);
-	return 0;
+	/* After a restart the printer is not in host mode: it would obey without a word. A job that
+	 * does not fit the printer is no reason to keep an earlier one's card inside. */
+	rc = pass_begin(r->p, NULL, e);
+	return rc != 0 && e->fault == FAULT_NONE ? 0 : rc;
 }
 
 static int

@@ -142,7 +142,7 @@ static int
 view_take(struct pass_run *r, struct view *v, struct err *e)
 {
 	struct printer_status st;
-	int rc = pass_look(r->p, &st, e);
+	int rc = pass_look(r, &st, e);
 
 	if (rc != 0)
 		return rc;
@@ -289,13 +289,20 @@ failure_open(void *ctx, const struct failure_row *f)
 	return 0;
 }
 
+int
+pass_fault_resume(struct pass_run *r, struct err *e)
+{
+	struct open_failure ctx = {.r = r};
+
+	return failure_list(r->p->ledger, r->row.key.job_uuid, failure_open, &ctx, e);
+}
+
 /* The failure that was open when the earlier run ended, else a record of that end itself. */
 static int
 recover_failure(struct pass_run *r, struct err *e)
 {
-	struct open_failure ctx = {.r = r};
 	struct err died = {0};
-	int rc = failure_list(r->p->ledger, r->row.key.job_uuid, failure_open, &ctx, e);
+	int rc = pass_fault_resume(r, e);
 
 	if (rc != 0 || r->failure)
 		return rc;

@@ -357,6 +357,10 @@ pass_card(struct pass *p, const struct stream_card *card, struct err *e)
 		p->card_fed = true;
 		r.resume = r.row.state == CARD_ENCODING;
 	}
+	/* What stopped an earlier run before this card was fed is over when the card is fed now. */
+	if (r.row.state == CARD_QUEUED && pass_fault_resume(&r, e) != 0)
+		return PASS_STOP;
+	r.jam = false;
 	pass_say(&r, false, "%s", _("being made."));
 	end = pass_run_card(&r, e);
 	if (r.row.state == CARD_CANCELLED || end == PASS_OK)
