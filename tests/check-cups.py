@@ -206,19 +206,19 @@ def check_restart(s):
 
 
 def check_cancel(s):
-    before = s.good()
-    s.cups.tell("reply-delay 12")
-    job = s.lp(s.batch("CANCEL"))
-    after = s.lp(s.batch("CANCEL-NEXT", 2))
-    s.cups.wait_cards(before + 2)
-    s.cups.run("cancel", str(job))
-    state = s.cups.wait_job(job)
-    s.cups.tell("reply-delay 0")
+    queued = []
+
+    def cancel(number):
+        queued.append(s.lp(s.batch("CANCEL-NEXT", 2)))
+        s.cups.run("cancel", str(number))
+
+    job, before = interrupt(s, "CANCEL", cancel)
+    state, after = s.cups.wait_job(job), queued[0]
     following = s.cups.wait_job(after)
     states = s.cups.states(job)
     done = [c for c in states if c[2] == "done"]
     check("cancel in the middle: the card inside has a known state, the rest is not made",
-          state == "canceled" and 2 <= len(done) < N and {c[2] for c in states} <= {"done", "rejected", "cancelled"},
+          state == "canceled" and 1 <= len(done) < N and {c[2] for c in states} <= {"done", "rejected", "cancelled"},
           (state, states))
     check("after a cancel the next job goes on", following == "completed", following)
     s.compare("machine and ledger agree after the cancel", after, whole(1, (1, 2)))
@@ -229,11 +229,12 @@ def check_cancel(s):
 
 
 def interrupt(s, order, act):
-    """Queues a batch, does something in its middle, and returns (job, good cards before)."""
-    before = s.good()
-    s.cups.tell("reply-delay 12")
-    job = s.lp(s.batch(order))
-    s.cups.wait_cards(before + 2)
+    """Queues a batch, does something while its second card is inside, and returns (job, good cards before)."""
+    before, batch = s.good(), s.batch(order)
+    second = next_serial(s) + 1
+    s.cups.tell(f"at card {second} reply-delay 15")
+    job = s.lp(batch)
+    s.cups.wait(lambda: s.cups.tell("stat")["card"] == second)
     act(job)
     s.cups.tell("reply-delay 0")
     return job, before
@@ -735,10 +736,12 @@ def check_streams(s):
         fed = now
 
 
-CHECKS = (check_copies, check_ranges, check_banner, check_files, check_personal, check_restart, check_cancel, check_hold,
-          check_disable, check_sigterm, check_sighup, check_queues, check_class, check_repeat, check_reprint,
-          check_resolve, check_clock, check_locked, check_disk_full, check_export, check_tamper, check_bad_ledger,
-          check_streams)
+# Two halves that take as long, each with a cupsd of its own, side by side: most of the time is waiting.
+HALVES = ((check_copies, check_ranges, check_banner, check_files, check_personal, check_restart, check_cancel,
+           check_hold, check_disable, check_sigterm, check_sighup, check_queues, check_export, check_tamper),
+          (check_class, check_repeat, check_reprint, check_resolve, check_clock, check_locked, check_disk_full,
+           check_bad_ledger, check_streams))
+CHECKS = sum(HALVES, ())
 
 
 def main():
@@ -747,6 +750,10 @@ def main():
         if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode == 0:
             os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
     wanted = sys.argv[1:]
+    if not wanted:
+        halves = [subprocess.Popen([sys.executable, __file__, *(c.__name__.removeprefix("check_") for c in half)])
+                  for half in HALVES]
+        sys.exit(max(half.wait() for half in halves))
     work = tempfile.mkdtemp(prefix="cs-cups.")
     cups = Cups(BUILD, ["--model", "dualys3", "--hopper", str(HOPPER), "--output", str(HOPPER), "--ribbon",
                         f"ymckok:{HOPPER}", "--seed", "3"])
