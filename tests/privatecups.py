@@ -225,8 +225,6 @@ class PrivateCups:
         if self.script:
             argv += ["--script", self.script]
         argv += ["--run", *self.command_inside()]
-        if not self.is_root:
-            argv = ["unshare", "-Urm", *argv]
         self.stderr = open(self.path("log/stderr"), "ab")
         self.process = subprocess.Popen(argv, env=self.environment(), stdin=subprocess.DEVNULL,
                                         stdout=self.stderr, stderr=self.stderr,

@@ -311,6 +311,8 @@ void tree_uevent(struct emu *emu, struct usb_device *d, const char *action);
 
 /* ---- the sandbox (sandbox.c, notify.c) ---- */
 
+/* Before any thread: rights of its own for an ordinary user. 0, or the exit status after a line. */
+int sandbox_permit(void);
 int sandbox_run(struct emu *emu, char **argv);                   /* exit status of argv */
 void notify_answer(struct emu *emu, uint64_t id, int64_t value); /* value: result or -errno */
 int notify_start(struct emu *emu, int listener);

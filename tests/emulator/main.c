@@ -461,6 +461,9 @@ main(int argc, char **argv)
 	}
 	if (emu.log)
 		setvbuf(emu.log, NULL, _IOLBF, 0);
+	int refused = sandbox_permit();
+	if (refused)
+		return refused;
 	emu_init(&emu);
 	if (emu.private_net)
 		net_unshare();

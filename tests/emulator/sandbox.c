@@ -213,13 +213,85 @@ filter_load(bool syncs)
 	return listener;
 }
 
+/* ---- the right to do all this ---- */
+
+/* What an administrator may have set against it, and the word that allows it. */
+static const struct {
+	const char *path;
+	char refused;
+	const char *allow;
+} knobs[] = {
+	{"/proc/sys/kernel/unprivileged_userns_clone", '0', "kernel.unprivileged_userns_clone=1"},
+	{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", '1',
+		"kernel.apparmor_restrict_unprivileged_userns=0"},
+	{"/proc/sys/user/max_user_namespaces", '0', "user.max_user_namespaces=10000"},
+};
+
+static int
+file_put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	if (fd >= 0)
+		close(fd);
+	return ok ? 0 : -1;
+}
+
+/* One line: what was refused, why, and what to do. */
+static void
+refusal_say(const char *what, int error, bool ordinary)
+{
+	fprintf(stderr, "cardspool-emulator: the kernel refuses %s: %s; ", what, strerror(error));
+	if (!ordinary) {
+		fputs("in a container, start that with --privileged\n", stderr);
+		return;
+	}
+	for (size_t i = 0; i < EMU_LEN(knobs); i++) {
+		char value = 0;
+		int fd = open(knobs[i].path, O_RDONLY | O_CLOEXEC);
+		bool set = fd >= 0 && read(fd, &value, 1) == 1 && value == knobs[i].refused;
+		if (fd >= 0)
+			close(fd);
+		if (set) {
+			fprintf(stderr, "run this as root, or once: sudo sysctl %s\n",
+				knobs[i].allow);
+			return;
+		}
+	}
+	fputs("run this as root\n", stderr);
+}
+
+int
+sandbox_permit(void)
+{
+	char map[64];
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	if (uid == 0)
+		return 0;
+	if (unshare(CLONE_NEWUSER)) {
+		refusal_say("a user namespace", errno, true);
+		return EXIT_REFUSED;
+	}
+	/* Everybody stays who he is, so that the program loses these rights when it starts. */
+	int rc = file_put("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof map, "%u %u 1", gid, gid);
+	rc |= file_put("/proc/self/gid_map", map);
+	snprintf(map, sizeof map, "%u %u 1", uid, uid);
+	rc |= file_put("/proc/self/uid_map", map);
+	if (!rc)
+		return 0;
+	refusal_say("a user namespace", errno, true);
+	return EXIT_REFUSED;
+}
+
 /* ---- parent and child ---- */
 
 static void
 child_refused(int pair, const char *what)
 {
 	int none = -1;
-	fprintf(stderr, "cardspool-emulator: the kernel refuses %s: %s\n", what, strerror(errno));
+	refusal_say(what, errno, getuid() != 0);
 	if (write(pair, &none, sizeof none) < 0)
 		_exit(EXIT_REFUSED);
 	_exit(EXIT_REFUSED);
