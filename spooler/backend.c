@@ -5,8 +5,9 @@
  * device and ledger. Guarantees that a child's death by a signal, or any status the worker did not
  * promise, ends as STOP with a message and never as success; that there is no way to end with
  * FAILED or RETRY, which would run the job again from the start; that no process of it leaves a
- * core file. When the supervisor dies, the worker finishes the act under way and leaves the rest to
- * the next run.
+ * core file. When cupsd dies, the worker finishes the act under way and leaves the rest to the next
+ * run. When only the supervisor dies, worker and keyd go on: the filter still writes, and cupsd
+ * would take the job for completed.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -161,6 +162,7 @@ worker_main(const struct worker_args *args, pid_t parent, const sigset_t *mask)
 	struct err e = {0};
 	enum pass_end end = PASS_STOP;
 
+	prctl(PR_SET_NAME, "cardspool-work");
 	sink_cups_arm();
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (become_worker(args->config, &e) == 0) {
@@ -329,6 +331,8 @@ main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	no_core();
+	prctl(PR_SET_NAME, "cardspool-super");
+	sink_cups_watch(parent);
 	prctl(PR_SET_PDEATHSIG, SINK_ORPHAN_SIGNAL);
 	if (getppid() != parent)
 		return CUPS_BACKEND_STOP;

@@ -5,7 +5,8 @@
  * file, device, privilege and core dump, and answers one kind of question: the keys and the MAC of
  * one card. A master key never leaves the process. Guarantees: a start that cannot be made safe
  * enough to hold keys fails with the reason. A malformed question ends keyd, and so does the end of
- * its client.
+ * its client, the worker; the end of the supervisor alone does not, because a card may be half
+ * written.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -123,20 +124,18 @@ calls_give_up(void)
 }
 
 /* Everything after which nobody can look into this process. The order matters: changing the user
- * undoes the death signal and may make the process dumpable again. */
+ * may make the process dumpable again. */
 static int
-rights_give_up(int *fd, const struct passwd *user, pid_t parent, struct err *e)
+rights_give_up(int *fd, const struct passwd *user, struct err *e)
 {
 	static const struct rlimit none = {0, 0};
 
 	mlockall(MCL_CURRENT | MCL_ONFAULT); /* best effort, limits are low for users */
 	if (files_give_up(fd) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 || user_give_up(user) < 0 ||
 		setrlimit(RLIMIT_FSIZE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
-		prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(
 			e, ERR_SYSTEM, _("The keys cannot be kept safe: %s."), strerror(errno));
-	if (getppid() != parent)
-		return err_set(e, ERR_CANCELLED, _("The job ended while it started."));
 	calls_give_up();
 	return 0;
 }
@@ -195,12 +194,13 @@ requests_serve(int fd, const struct master_keys *m)
 }
 
 static _Noreturn void
-keyd_main(int fd, const char *key_path, const struct passwd *user, pid_t parent)
+keyd_main(int fd, const char *key_path, const struct passwd *user)
 {
 	struct master_keys masters = {0};
 	struct err e = {0};
 	struct keyd_reply hello = {.magic = KEYD_MAGIC, .version = KEYD_VERSION};
 
+	prctl(PR_SET_NAME, "cardspool-keyd");
 	signals_ignore();
 	mlock(&masters, sizeof masters);
 	/* The self test also makes the library load what it needs while there still are files. */
@@ -208,7 +208,7 @@ keyd_main(int fd, const char *key_path, const struct passwd *user, pid_t parent)
 	if (rc == 0)
 		rc = keyfile_read(&masters, key_path, &e);
 	if (rc == 0)
-		rc = rights_give_up(&fd, user, parent, &e);
+		rc = rights_give_up(&fd, user, &e);
 	hello.code = rc;
 	hello.key_version = masters.version;
 	snprintf(hello.text, sizeof hello.text, "%s", e.text);
@@ -240,7 +240,6 @@ int
 keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct err *e)
 {
 	int pair[2];
-	const pid_t parent = getpid();
 	const char *name = run_as ? run_as : "nobody";
 	const struct passwd *user = geteuid() == 0 ? getpwnam(name) : NULL;
 
@@ -254,7 +253,7 @@ keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct
 	*pid = fork();
 	if (*pid == 0) {
 		close(pair[0]);
-		keyd_main(pair[1], key_path, user, parent);
+		keyd_main(pair[1], key_path, user);
 	}
 	close(pair[1]);
 	int rc = *pid < 0 ? err_set(e, ERR_SYSTEM, _("The key process cannot start: %s."),

@@ -10,14 +10,17 @@
  */
 #include "spooler/spooler.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { line_max = 2047 }; /* CUPS_MAX_MESSAGE */
 
 static volatile sig_atomic_t asked_to_cancel, lost_parent;
+static int cupsd_pidfd = -1;
 
 static void
 sink_line(const char *key, const char *text)
@@ -105,11 +108,14 @@ cups_cancelled(struct sink *s)
 	return asked_to_cancel != 0;
 }
 
+/* Without its supervisor the worker goes on as long as cupsd lives. */
 static bool
 cups_orphaned(struct sink *s)
 {
+	struct pollfd p = {.fd = cupsd_pidfd, .events = POLLIN};
+
 	(void)s;
-	return lost_parent != 0;
+	return lost_parent != 0 && (cupsd_pidfd < 0 || poll(&p, 1, 0) != 0);
 }
 
 struct sink sink_cups = {
@@ -133,6 +139,12 @@ on_orphan(int signo)
 {
 	(void)signo;
 	lost_parent = 1;
+}
+
+void
+sink_cups_watch(pid_t cupsd)
+{
+	cupsd_pidfd = (int)syscall(SYS_pidfd_open, cupsd, 0);
 }
 
 void

@@ -34,7 +34,9 @@ LATER_SYNCS = range(1, 9)    # counted from the kill before: the writes of recov
 AT_REST = ("pending-held", "processing-stopped", "aborted", "canceled")
 FATES = {"done": "good", "void": "good", "rejected": "reject", "spoiled": "hand"}
 DOUBT_GOAL = 0.01
-JOB_SECONDS = 90
+JOB_SECONDS = 60
+# The emulated reader answers at once: a chip that does not is not there.
+CONFIG = "[cards]\nchip-wait-ms=150\n"
 
 
 class Cups(privatecups.PrivateCups):
@@ -59,7 +61,8 @@ class Cups(privatecups.PrivateCups):
 class Points:
     """Every kill, in an order that depends on the seed only; the short run takes its beginning."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, only=None):
+        self.only = only
         self.random = random.Random(seed)
         self.first, self.later = [], []
 
@@ -71,12 +74,15 @@ class Points:
         first = [f"at sync {n} kill {w} {p}" for n in FIRST_SYNCS for w in WHO for p in phases]
         for target, more in ((self.later, later), (self.first, first)):
             self.random.shuffle(more)
-            # one of each victim in turn, so that a short run meets them all
-            by_who = {w: [m for m in more if f" {w} " in m] for w in WHO}
-            while any(by_who.values()):
-                target.extend(by_who[w].pop() for w in WHO if by_who[w])
+            # one of each victim and kind of moment in turn, so that a short run meets them all
+            left = {(w, k): [m for m in more if f" {w} " in m and m.startswith(f"at {k} ")]
+                    for k in ("cmd", "sync", "chip-write") for w in WHO}
+            while any(left.values()):
+                target.extend(points.pop() for points in left.values() if points)
 
     def next(self, first):
+        if self.only:
+            return self.only
         source = self.first if first else self.later
         if not source:
             self._fill()
@@ -184,10 +190,10 @@ class Judge:
 
 
 class Torture:
-    def __init__(self, build, kills, seed, verbose):
+    def __init__(self, build, kills, seed, verbose, only=None):
         self.build, self.wanted, self.verbose = build, kills, verbose
         self.random = random.Random(seed)
-        self.points = Points(seed)
+        self.points = Points(seed, only)
         self.seed = seed
         self.kills = self.batches = 0
         self.by_point, self.helped = collections.Counter(), collections.Counter()
@@ -324,7 +330,8 @@ class Torture:
         if self.batches % 3 == 2:  # one card of this batch goes to the reject box
             self.tell_ok(f"chip {first_serial + 1} used")
         self.arm(True)
-        job = current = self.cups.submit(self.at("order.cards"), "CardRibbon=ymckok")
+        current = self.cups.submit(self.at("order.cards"), "CardRibbon=ymckok")
+        job = self.uuid_of(current)
         self.say(f"batch {name}: {len(records)} cards, job {job}")
         end, look = time.monotonic() + JOB_SECONDS, 0
         over = False
@@ -343,13 +350,22 @@ class Torture:
         self.judge.batch(name, self.at("order.cards"), records, job, first_serial)
         self.tell_ok("forget")
 
+    def uuid_of(self, number):
+        for _ in range(200):  # cupsd may have died with this very job
+            uuid = self.cups.job(number).get("job-uuid", "").removeprefix("urn:uuid:")
+            if uuid:
+                return uuid
+            time.sleep(0.02)
+        raise privatecups.Failed(f"job {number} has no uuid")
+
     # ---- all ----
 
     def run(self):
         self.started = time.monotonic()
         ledger = None
         self.cups = Cups(self.build, ["--serial", "TORTURE1", "--hopper", "120", "--output", "100000", "--reject",
-                                      "100000", "--ribbon", "ymckok:100000", "--seed", str(self.seed + 1)])
+                                      "100000", "--ribbon", "ymckok:100000", "--seed", str(self.seed + 1)],
+                         config_extra=CONFIG)
         try:
             ledger = self.cups.path("ledger")
             self.cups.emulator_args += ["--watch-sync", ledger]
@@ -410,11 +426,12 @@ def main():
     parser.add_argument("--kills", type=int, default=70)
     parser.add_argument("--long", action="store_true", help="at least 1,000 kills")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", help="this kill again and again")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     try:
         status = Torture(os.path.abspath(args.build), 1000 if args.long else args.kills, args.seed,
-                         args.verbose).run()
+                         args.verbose, args.only).run()
     except privatecups.Failed as failure:
         sys.exit(f"torture: {failure}")
     sys.exit(status)
