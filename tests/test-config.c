@@ -43,6 +43,8 @@ an_empty_file_gives_defaults(void **state)
 	assert_int_equal(config_attempts_max(c), 3);
 	assert_int_equal(config_wait_poll_ms(c), 1000);
 	assert_int_equal(config_chip_wait_ms(c), 2000);
+	assert_int_equal(config_limits(c)->reply_ms, 0);
+	assert_int_equal(config_limits(c)->print_ms, 0);
 	assert_null(config_station(c, "S1"));
 	assert_null(config_station(c, NULL));
 	config_destroy(c);
@@ -59,6 +61,8 @@ values_are_taken(void **state)
 		conf_load(&c,
 			"# a comment\n[paths]\nledger = /var/l.db \nrun=/run/x\n\n[cards]\n"
 			"attempts-max=1\nwait-poll-ms=50\n[process]\nworker-user=lp\n"
+			"[printer]\nreply-timeout-ms=1\nmove-timeout-ms=2\nplane-timeout-ms=3\n"
+			"print-timeout-ms=4\n"
 			"[station]\ndefault=nfc:pn532_uart:/dev/ttyUSB0:115200\nS0001 = "
 			"nfc:other\n",
 			&e),
@@ -66,6 +70,10 @@ values_are_taken(void **state)
 	assert_string_equal(config_ledger(c), "/var/l.db");
 	assert_string_equal(config_run(c), "/run/x");
 	assert_string_equal(config_worker_user(c), "lp");
+	assert_int_equal(config_limits(c)->reply_ms, 1);
+	assert_int_equal(config_limits(c)->move_ms, 2);
+	assert_int_equal(config_limits(c)->plane_ms, 3);
+	assert_int_equal(config_limits(c)->print_ms, 4);
 	assert_int_equal(config_attempts_max(c), 1);
 	assert_int_equal(config_wait_poll_ms(c), 50);
 	assert_string_equal(config_station(c, "S0001"), "nfc:other");
@@ -85,6 +93,7 @@ mistakes_are_named(void **state)
 		{"[paths]\nledger=x\n", "line 2", "full path"},
 		{"[paths]\n\nledger=\n", "line 3", "empty"},
 		{"[cards]\nattempts-max=0\n", "line 2", "from 1 to 20"},
+		{"[printer]\nreply-timeout-ms=600001\n", "line 2", "from 0 to 600000"},
 		{"[cards]\nattempts-max=3x\n", "line 2", "whole number"},
 		{"[cards]\nattempts-max=-1\n", "line 2", "whole number"},
 		{"[cards]\nwait-poll-ms=99999999999999999999\n", "line 2", "whole number"},
