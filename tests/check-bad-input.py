@@ -39,7 +39,11 @@ class Cups(privatecups.PrivateCups):
         owner = f",uid={os.stat(self.path('ledger')).st_uid}" if self.is_root else ""
         script = (f'mount -t tmpfs -o size={FULL_KIB}k,mode=0755{owner} none "{full}" && '
                   f'mount -t tmpfs -o ro none "{fixed}" && exec "$@"')
-        return ["sh", "-c", script, "sh", *self.cupsd_argv()]
+        mounting = ["sh", "-c", script, "sh"]
+        if not self.is_root:  # the right to mount in a namespace of our own, given up again before cupsd
+            mounting = ["unshare", "--user", "--map-current-user", "--keep-caps", "--mount", *mounting,
+                        "setpriv", "--inh-caps=-all", "--ambient-caps=-all"]
+        return [*mounting, *self.cupsd_argv()]
 
     def inside(self, *parts):
         """A path as the private mount namespace has it."""
@@ -322,10 +326,9 @@ def check_ledger(desk):
     ledger = cups.path("ledger/ledger.db")
     cups.configure(ledger=(ledger, cups.path("fixed/ledger.db")))
     stops_then_prints(desk, "a ledger on a read-only disk", "fixed/ledger.db", cups.configure)
-    if cups.is_root:  # who is root in a namespace of his own may write everywhere
-        os.mkdir(cups.path("foreign"), 0o700)
-        cups.configure(ledger=(ledger, cups.path("foreign/ledger.db")))
-        stops_then_prints(desk, "a ledger in another user's folder", "foreign/ledger.db", cups.configure)
+    os.mkdir(cups.path("foreign"), 0o700 if cups.is_root else 0o500)
+    cups.configure(ledger=(ledger, cups.path("foreign/ledger.db")))
+    stops_then_prints(desk, "a ledger in a folder that is not ours to write", "foreign/ledger.db", cups.configure)
     wrong = cups.path("ledger/wrong.db")
     with open(wrong, "wb") as f:
         f.write(b"This is a letter and no ledger.\n" * 200)

@@ -4,7 +4,8 @@
 #
 # Runs cardspool-sample, cardspool pack and plain lp against a private cupsd with an emulated Evolis Dualys 3, lets
 # one chip fail and one card jam, and leaves roster, batch, cards, ledger, failures and a summary in DIR.
-# Exit status 0 only when every record has exactly one good card and the numbers add up.
+# Exit status 0 only when every record has exactly one good card and the numbers add up; 77 when the kernel does not
+# let the emulator run.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 import argparse
@@ -179,6 +180,9 @@ def main():
     print("Cardspool demo: a batch of special-operation certificates on an emulated Evolis Dualys 3\n")
     try:
         summary, cups = demo(os.path.abspath(args.build), directory, "" if args.no_mishaps else MISHAPS)
+    except privatecups.Refused as refusal:
+        print(f"demo: {refusal}", file=sys.stderr)
+        sys.exit(privatecups.EXIT_REFUSED)
     except privatecups.Failed as failure:
         sys.exit(f"demo: {failure}")
     cups.close()

@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import time
 
+EXIT_REFUSED = 77  # of the emulator
+
 CUPSD_CONF = """LogLevel {log}
 LogTimeFormat usecs
 MaxLogSize 0
@@ -88,6 +90,10 @@ default=nfc:pn532_uart:{root}/emu/station:115200
 
 class Failed(Exception):
     pass
+
+
+class Refused(Failed):
+    """The kernel does not let the emulator run; the text says what to do."""
 
 
 class PrivateCups:
@@ -249,7 +255,10 @@ class PrivateCups:
                 pass
             time.sleep(0.02)
         with open(self.path("log/stderr"), encoding="utf-8", errors="replace") as f:
-            raise Failed("the private cupsd did not start: " + f.read().strip()[-800:])
+            words = f.read().strip()
+        if self.process.poll() == EXIT_REFUSED:
+            raise Refused(words.rpartition("cardspool-emulator: ")[2])
+        raise Failed("the private cupsd did not start: " + words[-800:])
 
     def add_queue(self, uri=None, queue=None, options=()):
         """Finds the printer through cupsd's own discovery, as an admin would."""

@@ -237,13 +237,14 @@ file_put(const char *path, const char *text)
 	return ok ? 0 : -1;
 }
 
-/* One line: what was refused, why, and what to do. */
+/* One line: what was refused, and what to do. */
 static void
 refusal_say(const char *what, int error, bool ordinary)
 {
-	fprintf(stderr, "cardspool-emulator: the kernel refuses %s: %s; ", what, strerror(error));
+	const char *name = "cardspool-emulator: the kernel refuses";
 	if (!ordinary) {
-		fputs("in a container, start that with --privileged\n", stderr);
+		fprintf(stderr, "%s %s: %s; a container must be started with --privileged\n", name,
+			what, strerror(error));
 		return;
 	}
 	for (size_t i = 0; i < EMU_LEN(knobs); i++) {
@@ -253,12 +254,14 @@ refusal_say(const char *what, int error, bool ordinary)
 		if (fd >= 0)
 			close(fd);
 		if (set) {
-			fprintf(stderr, "run this as root, or once: sudo sysctl %s\n",
-				knobs[i].allow);
+			fprintf(stderr,
+				"%s %s to ordinary users; run this as root, or first: sudo sysctl "
+				"%s\n",
+				name, what, knobs[i].allow);
 			return;
 		}
 	}
-	fputs("run this as root\n", stderr);
+	fprintf(stderr, "%s %s: %s; run this as root\n", name, what, strerror(error));
 }
 
 int
