@@ -192,6 +192,12 @@ reason_check(const struct request *q, struct err *e)
 	return err_set(e, ERR_USAGE, "%s", _("Say why, for the record: --reason TEXT"));
 }
 
+static bool
+card_inside(enum card_state s)
+{
+	return card_states[s].fed && !card_states[s].final && card_transition_legal(s, CARD_DOUBT);
+}
+
 static int
 card_decide(struct request *q, enum card_state from, enum card_state to, struct err *e)
 {
@@ -201,6 +207,9 @@ card_decide(struct request *q, enum card_state from, enum card_state to, struct 
 
 	if (rc == 0)
 		rc = request_card(q, &card, e);
+	/* A card in a printer that nobody will switch on again: the person's word ends it too. */
+	if (rc == 0 && from == CARD_DOUBT && card_inside(card.state))
+		rc = ledger_card_move(q->ledger, &card, CARD_DOUBT, &facts, e);
 	if (rc == 0 && card.state != from)
 		rc = err_set(e, ERR_USAGE,
 			_("Card %u is not \"%s\", it is \"%s\" (%s); nothing was changed."),

@@ -332,6 +332,26 @@ pass_empty(struct pass *p, struct err *e)
 	return r.row.state == CARD_DOUBT ? PASS_HOLD : end;
 }
 
+/* A class gives a job to another member: what an earlier run left in its printer cannot be seen from here. */
+static bool
+card_elsewhere(const struct pass_run *r, struct err *e)
+{
+	const struct card_row *row = &r->row;
+	char label[64];
+
+	if (!card_states[row->state].fed || card_states[row->state].final ||
+		row->state == CARD_DOUBT || row->printer_serial[0] == '\0' ||
+		strcmp(row->printer_serial, r->p->job.printer_serial) == 0)
+		return false;
+	pass_label(row, label, sizeof(label));
+	err_set(e, ERR_DOUBT,
+		_("%s is still in the printer with serial number %s. The next job on that printer "
+		  "clears it; or take the card out and run: cardspool card resolve %" PRId64
+		  " --spoiled --reason TEXT. Then release the job."),
+		label, row->printer_serial, row->id);
+	return true;
+}
+
 enum pass_end
 pass_card(struct pass *p, const struct stream_card *card, struct err *e)
 {
@@ -345,6 +365,8 @@ pass_card(struct pass *p, const struct stream_card *card, struct err *e)
 		return e->code == ERR_INPUT ? PASS_HOLD : PASS_STOP;
 	if (r.row.state == CARD_DONE || r.row.state == CARD_VOID)
 		return PASS_OK;
+	if (card_elsewhere(&r, e))
+		return PASS_HOLD;
 	if (r.row.state == CARD_CANCELLED &&
 		pass_move(&r, CARD_QUEUED, "the job was started again", e) != 0)
 		return PASS_STOP;

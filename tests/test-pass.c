@@ -138,6 +138,8 @@ card_fill(struct stream_card *c, unsigned number, bool chip)
 		(struct plane){.fill = PLANE_FULL, .bits = 1, .dots = number};
 }
 
+static const char *serial = "S1"; /* of the printer that the next run works on */
+
 /* One run of the backend's worker: recovery, then every card of the stream, then the sums. */
 static enum pass_end
 job_run(const char *uuid, unsigned n, bool chip, struct err *e)
@@ -161,7 +163,7 @@ job_run(const char *uuid, unsigned n, bool chip, struct err *e)
 		assert_int_equal(ledger_open(&ledger, ledger_file, LEDGER_WRITE, e), 0);
 	p.ledger = ledger;
 	snprintf(p.job.uuid, sizeof(p.job.uuid), "%s", uuid);
-	snprintf(p.job.printer_serial, sizeof(p.job.printer_serial), "S1");
+	snprintf(p.job.printer_serial, sizeof(p.job.printer_serial), "%s", serial);
 	snprintf(p.job.user, sizeof(p.job.user), "ann");
 	p.job.n_cards = n;
 	assert_int_equal(ledger_job_admit(ledger, &p.job, &again, e), 0);
@@ -565,6 +567,46 @@ another_job_clears_the_machine(void **state)
 	}
 }
 
+/* Cut off at every moment and given to another printer (a member of the same class): what lies in the first one is
+ * never made there too; when the first one was cleared, the job ends. */
+static void
+another_printer_waits_for_the_first(void **state)
+{
+	unsigned held = 0;
+
+	for (unsigned at = 1;; at++) {
+		struct machine first;
+		struct count c;
+		struct err e;
+		enum pass_end end;
+
+		ledger_fresh(state);
+		if (!job_killed(at, "job-moves", 2, true))
+			break;
+		first = m;
+		m.inside = NULL;
+		m.place = PLACE_NONE;
+		serial = "S2";
+		end = job_run("job-moves", 2, true, &e);
+		assert_true(end == PASS_OK || end == PASS_HOLD);
+		if (end == PASS_HOLD) {
+			held++;
+			assert_non_null(strstr(e.text, "S1"));
+			assert_int_equal(m.fed, first.fed);
+			m = first;
+			serial = "S1";
+			assert_int_equal(job_run("job-other", 1, true, &e), PASS_OK);
+			serial = "S2";
+			end = job_run("job-moves", 2, true, &e);
+		}
+		serial = "S1";
+		assert_int_equal(end, PASS_OK);
+		c = machine_count(true);
+		assert_int_equal(c.doubled + c.mismatched, 0);
+	}
+	assert_true(held > 5);
+}
+
 /* Cancelled at every moment: the machine is empty, the numbers are right, and a restart makes the
  * rest. */
 static void
@@ -738,6 +780,7 @@ main(void)
 		cmocka_unit_test_setup(missing_keys_feed_nothing, ledger_fresh),
 		cmocka_unit_test_setup(crashes_are_survived, ledger_fresh),
 		cmocka_unit_test_setup(another_job_clears_the_machine, ledger_fresh),
+		cmocka_unit_test_setup(another_printer_waits_for_the_first, ledger_fresh),
 		cmocka_unit_test_setup(cancelling_leaves_nothing_inside, ledger_fresh),
 		cmocka_unit_test_setup(orphans_waste_nothing, ledger_fresh),
 		cmocka_unit_test_setup(waiting_can_be_cancelled, ledger_fresh),
