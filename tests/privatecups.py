@@ -187,12 +187,16 @@ class PrivateCups:
                    CUPS_STATEDIR=self.path("state"), CUPS_DATADIR=self.path("share"),
                    CUPS_SERVERBIN=self.path("bin"), HOME=self.path("home"), LC_ALL="C.UTF-8",
                    CARDSPOOL_CONF=self.path("cardspool.conf"),
-                   DBUS_SYSTEM_BUS_ADDRESS="unix:path=" + self.path("no-dbus"))
+                   DBUS_SYSTEM_BUS_ADDRESS="unix:path=" + self.path("no-dbus"),
+                   PATH=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")  # Debian: not a user's
         return env
 
     def run(self, *argv, check=True, timeout=60, **kw):
-        result = subprocess.run(argv, env=self.environment(), stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, timeout=timeout, **kw)
+        try:
+            result = subprocess.run(argv, env=self.environment(), stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True, timeout=timeout, **kw)
+        except OSError as error:
+            raise Failed(f"{argv[0]} cannot be started: {error.strerror}") from error
         if check and result.returncode:
             raise Failed(f"{' '.join(argv)}: status {result.returncode}: "
                          f"{result.stderr.strip() or result.stdout.strip()}")
