@@ -200,7 +200,7 @@ Look at
 Print the next batch on a real printer
   sudo make -C build install && sudo systemctl restart cups
   sudo cardspool key create /etc/cardspool/master.keys
-  lpinfo -v | grep cardspool                       the printer's address
+  sudo lpinfo -v | grep cardspool                  the printer's address
   sudo lpadmin -p cards -E -v ADDRESS -P /usr/local/share/ppd/cardspool/dualys3.ppd
   cardspool pack roster.csv -o batch.cards && lp -d cards batch.cards""")
 
