@@ -43,6 +43,8 @@ visit_job_list(void *ctx, const struct job_row *job)
 	return 0;
 }
 
+static job_visitor visit_job_missing;
+
 static int
 job_list(int argc, char **argv, struct err *e)
 {
@@ -63,8 +65,23 @@ job_list(int argc, char **argv, struct err *e)
 		puts(_("There are no jobs yet."));
 	else
 		textable_print(list.table, stdout);
+	if (rc == 0 && !q.json)
+		rc = ledger_jobs(q.ledger, NULL, visit_job_missing, &list, e);
 	textable_destroy(list.table);
 	return request_end(&q, rc ? rc : list.rc);
+}
+
+/* Below the table: what a person has to do. A job at work is told too, until its cards are made. */
+static int
+visit_job_missing(void *ctx, const struct job_row *job)
+{
+	struct listing *list = ctx;
+	char missing[ERR_TEXT_MAX];
+
+	list->rc = unfinished_text(list->q->ledger, job, missing, sizeof missing, list->e);
+	if (strcmp(job->state, "cancelled") != 0 && missing[0])
+		puts(missing);
+	return list->rc;
 }
 
 /* ---- failures ---- */
@@ -124,7 +141,7 @@ static int
 job_print(struct request *q, struct err *e)
 {
 	const struct job_row *j = &q->job_row;
-	char started[40], ended[40];
+	char started[40], ended[40], missing[ERR_TEXT_MAX];
 	struct tally t;
 	int rc = ledger_tally(q->ledger, j->uuid, &t, e);
 
@@ -147,8 +164,11 @@ job_print(struct request *q, struct err *e)
 		printf(_("  %u of the good cards were declared void\n"), t.voided);
 	if (t.queued || t.cancelled)
 		printf(_("  %u still to be made, %u cancelled\n"), t.queued, t.cancelled);
+	rc = unfinished_text(q->ledger, j, missing, sizeof(missing), e);
+	if (missing[0])
+		printf("  %s.\n", missing);
 	putchar('\n');
-	return 0;
+	return rc;
 }
 
 static int

@@ -344,7 +344,7 @@ recover_row(struct pass *p, const struct card_row *row, struct err *e)
 	if (row_inside(r.row.state))
 		r.reject = true;
 	if (r.row.state == CARD_DONE && ours)
-		p->sink->impression(p->sink);
+		p->proved = r.row.id; /* its sides are counted when its faces come by */
 	end = pass_run_card(&r, e);
 	if (r.row.state != CARD_DOUBT) {
 		if (end == PASS_OK)

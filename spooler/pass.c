@@ -363,6 +363,8 @@ pass_card(struct pass *p, const struct stream_card *card, struct err *e)
 	row_from_stream(&in, p, card);
 	if (ledger_card_admit(p->ledger, &in, &r.row, e) != 0)
 		return e->code == ERR_INPUT ? PASS_HOLD : PASS_STOP;
+	if (r.row.state == CARD_DONE && r.row.id == p->proved)
+		run_printed(&r);
 	if (r.row.state == CARD_DONE || r.row.state == CARD_VOID)
 		return PASS_OK;
 	if (card_elsewhere(&r, e))

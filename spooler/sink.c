@@ -118,6 +118,13 @@ cups_orphaned(struct sink *s)
 	return lost_parent != 0 && (cupsd_pidfd < 0 || poll(&p, 1, 0) != 0);
 }
 
+static bool
+cups_alone(struct sink *s)
+{
+	(void)s;
+	return lost_parent != 0;
+}
+
 struct sink sink_cups = {
 	.reason = cups_reason,
 	.supplies = cups_supplies,
@@ -125,6 +132,7 @@ struct sink sink_cups = {
 	.impression = cups_impression,
 	.cancelled = cups_cancelled,
 	.orphaned = cups_orphaned,
+	.alone = cups_alone,
 };
 
 static void

@@ -356,6 +356,7 @@ struct sink {
 	void (*impression)(struct sink *s); /* one printed side */
 	bool (*cancelled)(struct sink *s);
 	bool (*orphaned)(struct sink *s); /* finish the act under way, leave the rest to the next run */
+	bool (*alone)(struct sink *s);    /* nobody tells CUPS how this ends; may be NULL */
 };
 extern struct sink sink_cups; /* STATE:, ATTR:, INFO:/ERROR:, PAGE: on stderr; SIGTERM = cancelled */
 #define SINK_ORPHAN_SIGNAL SIGUSR1 /* the parent died */
@@ -382,6 +383,7 @@ struct pass {
 
 	struct print_job print; /* ribbon and correction; the pass fills in duplex from the card */
 	bool begun;             /* the printer knows print; false after a reopen */
+	int64_t proved;         /* this job's card that recovery found done, 0: none */
 	struct card_row inside; /* this job's card that an earlier run left in the machine; id 0: none */
 	/* Close what is open and open anew; NULL in p->printer or p->station when that fails. */
 	int (*reopen_printer)(struct pass *p, struct err *e);
@@ -396,6 +398,15 @@ enum pass_end pass_recover(struct pass *p, struct err *e);
 enum pass_end pass_card(struct pass *p, const struct stream_card *card, struct err *e);
 /* After the last card: a card that nobody asked for leaves the machine, the numbers are compared. */
 enum pass_end pass_finish(struct pass *p, struct err *e);
+
+/* ---- jobs that ended without all of their cards (unfinished.c) ---- */
+
+/* One line: how many are missing and what makes them; empty when the job is done. */
+int unfinished_text(struct ledger *l, const struct job_row *job, char *out, size_t max, struct err *e);
+/* Says it and leaves one failure record that is open until the job is done. */
+int unfinished_record(struct pass *p, const struct job_row *job, struct err *e);
+void unfinished_clear(struct pass *p); /* p->job is done */
+int unfinished_look(struct pass *p, struct err *e); /* the other jobs of this printer */
 
 /* Inside the pass: one card on its way. Only pass*.c use what follows. */
 struct pass_run {

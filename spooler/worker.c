@@ -433,6 +433,19 @@ worker_good(struct work *w)
 	w->sink->message(w->sink, false, text);
 }
 
+/* Without a supervisor CUPS takes whatever comes for success. */
+static void
+worker_missing(struct work *w, enum pass_end end)
+{
+	struct sink *s = w->sink;
+	struct err ignored; /* the next job on this printer says it then */
+
+	if (end == PASS_OK)
+		unfinished_clear(&w->pass);
+	else if (s->alone && s->alone(s) && !s->orphaned(s))
+		unfinished_record(&w->pass, &w->pass.job, &ignored);
+}
+
 enum pass_end
 worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 {
@@ -450,6 +463,8 @@ worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 	end = worker_open(&w, e);
 	if (end == PASS_OK && w.admitted)
 		end = pass_recover(&w.pass, e);
+	if (end == PASS_OK && w.admitted && unfinished_look(&w.pass, e) != 0)
+		end = PASS_STOP;
 	if (end == PASS_OK && w.admitted)
 		end = worker_cards(&w, e);
 	if (w.admitted && end != PASS_STOP && !sink->orphaned(sink)) {
@@ -463,6 +478,8 @@ worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 	end = worker_end(&w, end, e);
 	if (end == PASS_OK)
 		worker_good(&w);
+	if (w.admitted)
+		worker_missing(&w, end);
 	worker_close(&w);
 	return end;
 }

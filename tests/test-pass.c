@@ -88,7 +88,7 @@ test_orphaned(struct sink *s)
 }
 
 static struct sink test_sink = {
-	test_reason, test_supplies, test_message, test_impression, test_cancelled, test_orphaned};
+	test_reason, test_supplies, test_message, test_impression, test_cancelled, test_orphaned, NULL};
 
 /* ---- a job ---- */
 
