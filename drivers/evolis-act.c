@@ -167,7 +167,7 @@ side_send(struct printer *p, enum side side, struct err *e)
 		rc = link_exchange(
 			&p->link, plane->data, plane->len, true, p->m->plane_ms, &reply, &sent, e);
 		if (rc == 0)
-			rc = reply_judge(p, &reply, e);
+			rc = act_judge(p, &reply, e);
 	}
 	return rc;
 }

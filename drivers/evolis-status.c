@@ -172,7 +172,8 @@ ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
 	if (left == 0 && p->m->dialect->ribbon_exact)
 		fault = FAULT_RIBBON_END;
 	/* A refused ribbon looks like a good one: it stands until somebody was seen at it. */
-	if (p->ribbon_refused && (out->fault || left != p->ribbon_left))
+	if (out->fault == FAULT_COVER_OPEN || out->fault == FAULT_RIBBON_END ||
+		left != p->ribbon_left)
 		p->ribbon_refused = false;
 	if (p->ribbon_refused)
 		fault = FAULT_RIBBON_WRONG;

@@ -203,6 +203,14 @@ ribbon_judge(struct printer *p, struct err *e)
 }
 
 int
+act_judge(struct printer *p, const struct wire_reply *r, struct err *e)
+{
+	int rc = reply_judge(p, r, e);
+
+	return rc == ERR_FAULT && e->fault == FAULT_RIBBON_END ? ribbon_judge(p, e) : rc;
+}
+
+int
 command_run(struct printer *p, enum doing doing, const char *text, unsigned timeout_ms, bool *sent,
 	struct err *e)
 {
@@ -210,9 +218,7 @@ command_run(struct printer *p, enum doing doing, const char *text, unsigned time
 
 	p->doing = doing;
 	int rc = link_command(&p->link, text, timeout_ms, &reply, sent, e);
-	if (rc == 0)
-		rc = reply_judge(p, &reply, e);
-	return rc == ERR_FAULT && e->fault == FAULT_RIBBON_END ? ribbon_judge(p, e) : rc;
+	return rc ? rc : act_judge(p, &reply, e);
 }
 
 /* ---- begin and end --------------------------------------------------------- */

@@ -205,6 +205,8 @@ int look_failed(int rc, struct err *e);
 /* 0 for OK; ERR_FAULT for a documented text, whatever its row says of doubt; ERR_DOUBT for any
  * other. */
 int reply_judge(struct printer *p, const struct wire_reply *r, struct err *e);
+/* The same for the reply to an act: a ribbon that is refused is told from one at its end. */
+int act_judge(struct printer *p, const struct wire_reply *r, struct err *e);
 int reply_garbled(struct printer *p, const struct wire_reply *r, struct err *e);
 /* Which fault a known text means during what is under way. */
 enum fault text_fault(const struct printer *p, const struct wire_text *text);

@@ -710,7 +710,8 @@ test_act_faults(void **state)
 		{"m", {"Si", ANSWER, "CARD JAM", 0, 0, 1}, ERR_FAULT, FAULT_JAM_STATION},
 		{"p", {"Si", ANSWER, "CARD JAM", 0, 0, 1}, ERR_FAULT, FAULT_JAM_STATION},
 		{"p", {"Rcr", ANSWER, "ERROR RIBBON", 0, 0, 1}, ERR_FAULT, FAULT_RIBBON_END},
-		{"p", {"Db;y", ANSWER, "ERROR RIBBON", 0, 0, 1}, ERR_FAULT, FAULT_RIBBON_END},
+		{"p", {"Db;y", ANSWER, "ERROR RIBBON", 0, 0, 1}, ERR_FAULT, FAULT_RIBBON_WRONG},
+		{"p", {"Ss", ANSWER, "ERROR RIBBON", 0, 0, 1}, ERR_FAULT, FAULT_RIBBON_WRONG},
 		{"p", {"Sv", ANSWER, "CARD JAM", 0, 0, 1}, ERR_FAULT, FAULT_JAM_FLIP},
 		{"p", {"Db;y", MUTE, NULL, 0, 0, 1}, ERR_FAULT, FAULT_NO_REPLY},
 		{"p", {"Db;y", BREAK_WRITE, NULL, FAULT_UNPLUGGED, 5000, 1}, ERR_FAULT,
@@ -744,6 +745,40 @@ test_act_faults(void **state)
 		assert_int_equal(rc, rows[i].rc);
 		assert_int_equal(e.code, rows[i].rc);
 		assert_int_equal(e.fault, rows[i].fault);
+		printer_evolis.close(p);
+	}
+}
+
+/* A refused ribbon looks like a good one, so the refusal stands until somebody was seen at it. */
+static void
+test_ribbon_refused(void **state)
+{
+	static const struct {
+		struct rule sign;
+		enum fault then;
+	} rows[] = {
+		{{0}, FAULT_RIBBON_WRONG},
+		{{"Rse;f", ANSWER, "0,00 Volts", 0, 0, 1}, FAULT_RIBBON_WRONG},
+		{{"Rse;o", ANSWER, "0,00 Volts", 0, 0, 1}, FAULT_NONE},
+		{{"Rco;i", ANSWER, "200", 0, 0, 0}, FAULT_NONE},
+		{{"Rcr", ANSWER, "ERROR RIBBON", 0, 0, 1}, FAULT_NONE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake f;
+		struct printer *p = fake_ready(&f, PLACE_CONTACTLESS);
+		struct printer_status st;
+		struct err e = {0};
+
+		f.rules[0] = (struct rule){"Ss", ANSWER, "ERROR RIBBON", 0, 0, 1};
+		assert_int_equal(printer_evolis.print(p, &e), ERR_FAULT);
+		assert_int_equal(printer_evolis.status(p, &st, &e), 0);
+		assert_int_equal(st.fault, FAULT_RIBBON_WRONG);
+		f.rules[0] = rows[i].sign;
+		assert_int_equal(printer_evolis.status(p, &st, &e), 0);
+		assert_int_equal(printer_evolis.status(p, &st, &e), 0);
+		assert_int_equal(st.fault, rows[i].then);
 		printer_evolis.close(p);
 	}
 }
@@ -1068,6 +1103,7 @@ main(void)
 		cmocka_unit_test(test_card),
 		cmocka_unit_test(test_reply_forms),
 		cmocka_unit_test(test_act_faults),
+		cmocka_unit_test(test_ribbon_refused),
 		cmocka_unit_test(test_late_reply),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_torn_plane),
