@@ -33,7 +33,7 @@ print-timeout-ms=4000
 [cards]
 chip-wait-ms=400
 """
-STAND_S, END_S = 25, 60
+STAND_S, END_S = 40, 120
 
 # Faults of the table that no row can bring about, and who looks at them instead.
 EXCEPTIONS = {
@@ -224,7 +224,7 @@ class Lab:
         while not true():
             if time.monotonic() > end:
                 raise privatecups.Failed(f"not within {seconds} s: {what}")
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def processes(self):
         for name in os.listdir("/proc"):
@@ -367,8 +367,8 @@ def judge_after(lab, row, job, state):
             wrong.append(f"record {f['code']} was not cleared")
         if not known or (f["cause"] != known["cause"] and f["code"] not in ("keys", "worker-died")):
             wrong.append(f"record {f['code']} says {f['cause']!r}")
-    lab.until("reasons are gone", lambda: not any(
-        f["reason"] in lab.reasons()[1] for f in lab.table.values()), 5)
+    keywords = {f["reason"] for f in lab.table.values()}
+    lab.until("the keywords are gone", lambda: not keywords & set(lab.reasons()[1]), 5)
     return wrong
 
 
