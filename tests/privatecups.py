@@ -76,7 +76,7 @@ PassEnv UBSAN_OPTIONS
 
 CARDSPOOL_CONF = """[paths]
 ledger={root}/ledger/ledger.db
-templates={build}/templates
+templates={root}/templates
 keys={root}/keys/master.keys
 run={root}/run
 [process]
@@ -157,6 +157,12 @@ class PrivateCups:
         self._install(f"{self.build}/backend/cardspool", "bin/backend/cardspool",
                       0o700 if self.is_root else 0o755)
         self._install(f"{self.build}/filter/batchtocards", "bin/filter/batchtocards", 0o755)
+        # The build may stand in a home that lp cannot enter.
+        for folder, _, files in os.walk(f"{self.build}/templates"):
+            target = os.path.join("templates", os.path.relpath(folder, f"{self.build}/templates"))
+            self._mkdir(target)
+            for name in files:
+                self._install(os.path.join(folder, name), os.path.join(target, name), 0o644)
         for name in os.listdir(share):
             if name not in ("mime", "model", "drv"):
                 os.symlink(f"{share}/{name}", self.path("share", name))
