@@ -6,4 +6,4 @@ import sys
 
 import faults
 
-sys.exit(1 if faults.run(os.environ.get("builddir", "."), short=True) else 0)
+sys.exit(faults.status(os.environ.get("builddir", "."), short=True))

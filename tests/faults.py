@@ -6,7 +6,8 @@
 # fault stands the person at the queue must read what it is; then the operator's hand acts, and the job must go on by
 # itself or on the one command that the row names. What is expected of code, keyword and words comes from `cardspool
 # fault list --json`, so that test and table cannot drift; a fault of the table without a row fails. Cards are counted
-# against the emulator's own. Ends with "N passed, N failed"; exit status 1 when anything failed.
+# against the emulator's own. Ends with "N passed, N failed"; exit status 1 when anything failed, 77 when the kernel
+# does not let the emulator run.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 import argparse
@@ -487,13 +488,22 @@ def run(build, short=False, names=()):
     return failed
 
 
+def status(build, short=False, names=()):
+    """The exit status: 77 when the kernel does not let the emulator run."""
+    try:
+        return 1 if run(build, short, names) else 0
+    except privatecups.Refused as refusal:
+        print(f"skipped: {refusal}")
+        return 77
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--short", action="store_true", help="one row of each kind")
     parser.add_argument("rows", nargs="*", help="names of rows; all when none is given")
     args = parser.parse_args()
-    sys.exit(1 if run(args.build, args.short, args.rows) else 0)
+    sys.exit(status(args.build, args.short, args.rows))
 
 
 if __name__ == "__main__":
