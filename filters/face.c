@@ -64,7 +64,7 @@ renderer_destroy(struct renderer *r)
 static bool
 box_is_dye(const struct box *b)
 {
-	return b->kind != BOX_TEXT || b->ink == INK_DYE;
+	return b->kind != BOX_BARCODE && (b->kind != BOX_TEXT || b->ink == INK_DYE);
 }
 
 /* The smallest rectangle around all boxes of a side that need dye; w = 0 if there is none. */
@@ -195,9 +195,9 @@ picture_compose(struct job *j, struct picture *p, struct err *e)
 
 	for (size_t i = 0; !rc && i < t->n_boxes; i++) {
 		const struct box *b = &t->boxes[i];
-		if (b->side != j->side || !box_is_dye(b))
+		if (b->side != j->side || !box_is_dye(b) || !box_is_shown(b, j->rec->values))
 			continue;
-		if (b->kind == BOX_SEAL) {
+		if (b->kind == BOX_SEAL || b->kind == BOX_ART) {
 			picture_seal(p, b);
 		} else if (b->kind == BOX_PHOTO) {
 			if (!(rc = photo_check_present(j, e)) && j->photo_len &&
@@ -253,10 +253,18 @@ texts_draw(struct job *j, struct err *e)
 
 	for (size_t i = 0; i < t->n_boxes; i++) {
 		const struct box *b = &t->boxes[i];
-		if (b->side != j->side || b->kind != BOX_TEXT || (j->dye && b->ink == INK_DYE))
+		if (b->side != j->side || !box_has_field(b) || (j->dye && box_is_dye(b)))
 			continue;
-		if (!box_value(j, b)[0])
+		if (!box_value(j, b)[0] || !box_is_shown(b, j->rec->values))
 			continue;
+		if (b->kind == BOX_BARCODE) {
+			struct plane *plane = j->face->plane;
+			int bad = barcode_draw(b, box_value(j, b), j->where, &plane[PANEL_K],
+				j->dye ? plane : NULL, e);
+			if (bad)
+				return bad;
+			continue;
+		}
 		int rc = text_draw(&j->r->text, t, i, box_value(j, b), j->where, e);
 		if (rc)
 			return rc;

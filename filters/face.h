@@ -33,6 +33,16 @@ void text_engine_done(struct text_engine *te);
 int text_draw(struct text_engine *te, const struct template *t, size_t box, const char *value,
 	const char *where, struct err *e);
 
+/* ---- barcodes (barcode.c) ---------------------------------------------------------------------
+ */
+
+/* The value's symbol fits the box; else ERR_INPUT that names record and field. */
+int barcode_check(const struct box *b, const char *value, const char *where, struct err *e);
+/* Clears the symbol and its quiet zone on k and on the planes Y M C at dye (NULL: none), and prints
+ * the modules on k, each a whole number of dots. */
+int barcode_draw(const struct box *b, const char *value, const char *where, struct plane *k,
+	struct plane *dye, struct err *e);
+
 /* ---- photo and seal (face-picture.c) ----------------------------------------------------------
  */
 

@@ -233,7 +233,9 @@ seal_add(struct build *b, size_t index, struct err *e)
 
 	if (!surface)
 		return ERR_SYSTEM;
-	int rc = seal_draw(b, cr, box, e);
+	int rc = box->kind == BOX_ART ? svg_draw_box(b->svg[box->side], cr, b->width, b->height,
+						box, e)
+				      : seal_draw(b, cr, box, e);
 	cairo_destroy(cr);
 	cairo_surface_flush(surface);
 	if (!rc)
@@ -288,7 +290,7 @@ boxes_read(struct build *b, struct err *e)
 	for (size_t i = 0; !rc && i < b->n_boxes; i++) {
 		if (b->boxes[i].kind == BOX_TEXT)
 			rc = font_check(&b->boxes[i], b->dir, e);
-		else if (b->boxes[i].kind == BOX_SEAL)
+		else if (b->boxes[i].kind == BOX_SEAL || b->boxes[i].kind == BOX_ART)
 			rc = seal_add(b, i, e);
 	}
 	return rc;
@@ -304,11 +306,18 @@ fields_check(const struct build *b, struct err *e)
 	if (rc || (rc = schema_load(&schema, path, e)))
 		return rc;
 	for (size_t i = 0; !rc && i < b->n_boxes; i++)
-		if (b->boxes[i].kind == BOX_TEXT &&
-			schema_field(schema, b->boxes[i].field_name) < 0)
+	{
+		const struct box *x = &b->boxes[i];
+		const char *missing = NULL;
+		if (box_has_field(x) && schema_field(schema, x->field_name) < 0)
+			missing = x->field_name;
+		if (x->show && schema_field(schema, x->show_field) < 0)
+			missing = x->show_field;
+		if (missing)
 			rc = err_set(e, ERR_INPUT,
 				_("%s/%s: shows a field \"%s\" that record.schema does not have."),
-				b->dir, template_sources[b->boxes[i].side], b->boxes[i].field_name);
+				b->dir, template_sources[x->side], missing);
+	}
 	schema_destroy(schema);
 	return rc;
 }
@@ -327,6 +336,11 @@ box_write(const struct build *b, size_t index, uint8_t *p)
 	memcpy(p + 40, x->field_name, sizeof x->field_name);
 	memcpy(p + 88, x->format, sizeof x->format);
 	memcpy(p + 136, x->font, sizeof x->font);
+	p[232] = x->symbology;
+	p[233] = x->show;
+	le32_put(p + 236, x->module);
+	memcpy(p + 240, x->show_field, sizeof x->show_field);
+	memcpy(p + 288, x->show_value, sizeof x->show_value);
 }
 
 /* ---- the file

@@ -145,7 +145,7 @@ placeholder_is(const xmlNode *node)
 }
 
 static const char *const known_attributes[] = {"kind", "field", "font", "size", "min-size", "align",
-	"fit", "ink", "format", "lines", "only", "name", "dpi"};
+	"fit", "ink", "format", "lines", "only", "name", "dpi", "barcode", "module", "show-if"};
 
 static int
 attributes_check(const struct svg *s, const xmlNode *node, struct err *e)
@@ -188,7 +188,12 @@ svg_geometry(const struct svg *s, unsigned *width, unsigned *height, unsigned *d
 /* ---- placeholders
  * --------------------------------------------------------------------------------- */
 
-static const char *const kind_words[BOX_KIND_COUNT] = {"text", "photo", "seal"};
+static const char *const kind_words[BOX_KIND_COUNT] = {"text", "photo", "seal", "barcode",
+	"art"};
+static const char *const symbology_words[SYM_COUNT] = {
+	"qr", "code128", "code39", "pdf417", "datamatrix"};
+/* Least dots a module that scanners of phones and desks read from a printed card at 300 dpi. */
+static const unsigned symbology_modules[SYM_COUNT] = {3, 2, 2, 2, 3};
 static const char *const align_words[ALIGN_COUNT] = {"left", "center", "right"};
 static const char *const fit_words[FIT_COUNT] = {"shrink", "wrap"};
 static const char *const ink_words[] = {"resin", "dye", "uv"};
@@ -222,6 +227,7 @@ box_words(const struct svg *s, const xmlNode *node, struct box *b, struct err *e
 		{"align", align_words, ALIGN_COUNT, ALIGN_LEFT, &b->align},
 		{"fit", fit_words, FIT_COUNT, FIT_SHRINK, &b->fit},
 		{"ink", ink_words, INK_COUNT, INK_RESIN, &b->ink},
+		{"barcode", symbology_words, SYM_COUNT, SYM_QR, &b->symbology},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -236,14 +242,58 @@ box_words(const struct svg *s, const xmlNode *node, struct box *b, struct err *e
 	return 0;
 }
 
+/* "field", "!field", "field=value", "field!=value". */
+static int
+box_condition(const struct svg *s, const xmlNode *node, struct box *b, struct err *e)
+{
+	char text[FIELD_NAME_MAX + TEMPLATE_VALUE_MAX + 2];
+
+	if (!cs_get(node, "show-if", text, sizeof text))
+		return node_error(s, node, e, _("show-if is too long."));
+	if (!text[0])
+		return 0;
+	char *name = text + (text[0] == '!'), *equal = strchr(name, '=');
+	b->show = text[0] == '!' ? SHOW_EMPTY : SHOW_SET;
+	if (equal && b->show == SHOW_SET) {
+		bool unequal = equal > name && equal[-1] == '!';
+		b->show = unequal ? SHOW_UNEQUAL : SHOW_EQUAL;
+		equal[unequal ? -1 : 0] = '\0';
+		if (strlen(equal + 1) >= sizeof b->show_value)
+			return node_error(s, node, e, _("show-if is too long."));
+		snprintf(b->show_value, sizeof b->show_value, "%s", equal + 1);
+	}
+	if (!name[0] || strlen(name) >= sizeof b->show_field)
+		return node_error(s, node, e,
+			_("show-if is FIELD, !FIELD, FIELD=VALUE or FIELD!=VALUE."));
+	snprintf(b->show_field, sizeof b->show_field, "%s", name);
+	return 0;
+}
+
+static int
+barcode_words(const struct svg *s, const xmlNode *node, struct box *b, struct err *e)
+{
+	double module;
+
+	if (!cs_get(node, "field", b->field_name, sizeof b->field_name) || !b->field_name[0])
+		return node_error(s, node, e, _("the placeholder must name its field."));
+	if (!cs_number(node, "module", symbology_modules[b->symbology], 1, 64, &module))
+		return node_error(s, node, e, _("module must be 1 to 64 dots."));
+	b->module = (unsigned)lround(module);
+	return 0;
+}
+
 static int
 box_build(const struct svg *s, const xmlNode *node, struct box *b, struct err *e)
 {
 	double size, min_size, lines;
 	int rc = box_words(s, node, b, e);
 
-	if (rc || b->kind != BOX_TEXT)
+	if (rc || (rc = box_condition(s, node, b, e)))
 		return rc;
+	if (b->kind == BOX_BARCODE)
+		return barcode_words(s, node, b, e);
+	if (b->kind != BOX_TEXT)
+		return 0;
 	if (!cs_get(node, "field", b->field_name, sizeof b->field_name) || !b->field_name[0])
 		return node_error(s, node, e, _("the placeholder must name its field."));
 	if (!cs_get(node, "format", b->format, sizeof b->format) ||
@@ -297,6 +347,8 @@ box_place(const struct svg *s, RsvgHandle *handle, const xmlNode *node, unsigned
 	double x1 = round(logical.x + logical.width), y1 = round(logical.y + logical.height);
 	if (!(x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height && x1 - x0 >= 1 && y1 - y0 >= 1))
 		return node_error(s, node, e, _("the placeholder reaches beyond the card."));
+	if (b->kind == BOX_ART)
+		snprintf(b->format, sizeof b->format, "%s", id);
 	b->x = (unsigned)x0;
 	b->y = (unsigned)y0;
 	b->w = (unsigned)(x1 - x0);
@@ -478,5 +530,25 @@ out:
 	if (handle)
 		g_object_unref(handle);
 	xmlFreeDoc(doc);
+	return rc;
+}
+
+int
+svg_draw_box(struct svg *s, cairo_t *cr, unsigned width, unsigned height, const struct box *box,
+	struct err *e)
+{
+	GError *error = NULL;
+	int rc = 0;
+	const RsvgRectangle viewport = {0, 0, width, height};
+	RsvgHandle *handle = handle_open(s, s->doc, e);
+
+	if (!handle)
+		return ERR_INPUT;
+	cairo_translate(cr, -(double)box->x, -(double)box->y);
+	if (!rsvg_handle_render_layer(handle, cr, box->format, &viewport, &error))
+		rc = err_set(e, ERR_INPUT, _("%s: cannot be drawn: %s"), s->path,
+			error ? error->message : "");
+	g_clear_error(&error);
+	g_object_unref(handle);
 	return rc;
 }

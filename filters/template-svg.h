@@ -40,4 +40,9 @@ int svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, st
 int svg_draw(struct svg *s, enum svg_layer layer, cairo_t *cr, unsigned w, unsigned h, bool *any,
 	struct err *e);
 
+/* Draws the one group that the box of kind art stands for, so that the box begins at the origin.
+ * Only after svg_boxes. */
+int svg_draw_box(struct svg *s, cairo_t *cr, unsigned width, unsigned height, const struct box *box,
+	struct err *e);
+
 #endif

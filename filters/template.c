@@ -115,20 +115,29 @@ box_parse(const struct template *t, const uint8_t *p, struct box *b)
 		.size = le32_get(p + 24),
 		.min_size = le32_get(p + 28),
 		.colour = le32_get(p + 32),
-		.field = -1};
+		.symbology = p[232],
+		.show = p[233],
+		.module = le32_get(p + 236),
+		.field = -1,
+		.show_index = -1};
 	if (b->side >= SIDE_COUNT || b->kind >= BOX_KIND_COUNT || b->align >= ALIGN_COUNT ||
-		b->fit >= FIT_COUNT || b->ink >= INK_COUNT || !t->art[b->side].present)
+		b->fit >= FIT_COUNT || b->ink >= INK_COUNT || !t->art[b->side].present ||
+		b->symbology >= SYM_COUNT || b->show >= SHOW_COUNT)
 		return false;
 	if (!b->w || !b->h || b->x > t->width || b->w > t->width - b->x || b->y > t->height ||
 		b->h > t->height - b->y)
 		return false;
 	if (!text_get(p + 40, b->field_name, sizeof b->field_name) ||
 		!text_get(p + 88, b->format, sizeof b->format) ||
-		!text_get(p + 136, b->font, sizeof b->font))
+		!text_get(p + 136, b->font, sizeof b->font) ||
+		!text_get(p + 240, b->show_field, sizeof b->show_field) ||
+		!text_get(p + 288, b->show_value, sizeof b->show_value))
 		return false;
 	if (b->kind == BOX_TEXT)
 		return b->lines >= 1 && b->lines <= 16 && b->min_size >= 4 * TEMPLATE_SIZE_UNIT &&
 		       b->min_size <= b->size && b->size <= 1000 * TEMPLATE_SIZE_UNIT && b->font[0];
+	if (b->kind == BOX_BARCODE)
+		return b->module >= 1 && b->module <= 64;
 	if (!piece_get(t, p + 36, (size_t)b->w * b->h * 4, &b->seal))
 		return false;
 	return b->kind == BOX_PHOTO || b->seal;
@@ -170,6 +179,33 @@ template_parse(struct template *t, const char *path, struct err *e)
 			return damaged(path, e);
 	hash_bytes(t->hash, p + TEMPLATE_AT_SOURCES, TEMPLATE_SOURCES * TEMPLATE_SOURCE_LEN);
 	return 0;
+}
+
+bool
+box_has_field(const struct box *b)
+{
+	return b->kind == BOX_TEXT || b->kind == BOX_BARCODE;
+}
+
+bool
+box_is_shown(const struct box *b, char *const *values)
+{
+	const char *value = b->show_index < 0 ? "" : values[b->show_index];
+
+	switch ((enum box_show)b->show) {
+	case SHOW_SET:
+		return value[0];
+	case SHOW_EMPTY:
+		return !value[0];
+	case SHOW_EQUAL:
+		return !strcmp(value, b->show_value);
+	case SHOW_UNEQUAL:
+		return strcmp(value, b->show_value) != 0;
+	case SHOW_ALWAYS:
+	case SHOW_COUNT:
+		break;
+	}
+	return true;
 }
 
 static int
@@ -226,14 +262,16 @@ fields_resolve(struct template *t, const char *dir, struct err *e)
 {
 	for (size_t i = 0; i < t->n_boxes; i++) {
 		struct box *b = &t->boxes[i];
-		if (b->kind != BOX_TEXT)
-			continue;
-		b->field = schema_field(t->schema, b->field_name);
-		if (b->field < 0)
+		const char *missing = NULL;
+		if (box_has_field(b) && (b->field = schema_field(t->schema, b->field_name)) < 0)
+			missing = b->field_name;
+		if (b->show && (b->show_index = schema_field(t->schema, b->show_field)) < 0)
+			missing = b->show_field;
+		if (missing)
 			return err_set(e, ERR_INPUT,
 				_("%s: the %s shows a field \"%s\" that record.schema does not "
 				  "have."),
-				dir, side_names[b->side], b->field_name);
+				dir, side_names[b->side], missing);
 	}
 	return 0;
 }

@@ -12,7 +12,7 @@
  * template.bin, numbers little-endian:
  *
  *     0  8  "CARDTPL\n"
- *     8  4  version, 1
+ *     8  4  version, 2
  *    12  4  bytes in the file
  *    16  4  width     20  4  height     24  4  dpi        of the landscape artwork, dots
  *    28  4  number of boxes             32  4  offset of the box table
@@ -20,7 +20,7 @@
  *    40 64  name, zero padded
  *   104     6 x 36: source files in the order of template_sources[]: 4 present (0 or 1), 32 SHA-256
  *   320     2 x 32: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono, 4
- * UV 384     box table: n x 256 RGB   height x width words 0xffRRGGBB, upright: the ground under
+ * UV 384     box table: n x 512 RGB   height x width words 0xffRRGGBB, upright: the ground under
  * photo, seal and coloured text Y M C   8 bits a dot, K mono UV 1 bit a dot, all in feed
  * orientation as struct plane. K is what stays sharp beside the dye (knocked out of Y M C); mono is
  * the whole side for a ribbon without dye.
@@ -29,22 +29,26 @@
  *         8 4 x    12 4 y    16 4 w     20 4 h
  *        24 4 size 28 4 min size, both in 1/64 dot      32 4 colour 0xRRGGBB
  *        36 4 offset of the seal: w x h words, premultiplied ARGB, 0 = none
- *        40 48 field       88 48 format       136 96 font       232 24 0
+ *        40 48 field       88 48 format       136 96 font
+ *       232  1 symbology  233 1 show          234 2 0
+ *       236  4 least dots a module of a barcode
+ *       240 48 show field 288 64 show value   352 160 0
  */
 enum {
-	TEMPLATE_VERSION = 1,
+	TEMPLATE_VERSION = 2,
 	TEMPLATE_SOURCES = 6,
 	TEMPLATE_AT_SOURCES = 104,
 	TEMPLATE_SOURCE_LEN = 36,
 	TEMPLATE_AT_SIDES = 320,
 	TEMPLATE_SIDE_LEN = 32,
 	TEMPLATE_HEAD_LEN = 384,
-	TEMPLATE_BOX_LEN = 256,
+	TEMPLATE_BOX_LEN = 512,
 	TEMPLATE_BOXES_MAX = 128,
 	TEMPLATE_FILE_MAX = 256 << 20,
 	TEMPLATE_SOURCE_MAX = 8 << 20,
 	TEMPLATE_FONT_MAX = 96,
 	TEMPLATE_FORMAT_MAX = 48,
+	TEMPLATE_VALUE_MAX = 64,
 	TEMPLATE_SIZE_UNIT = 64
 };
 #define TEMPLATE_MAGIC "CARDTPL\n"
@@ -60,22 +64,34 @@ enum {
 	SOURCE_CHIP_MAP
 };
 
-enum box_kind { BOX_TEXT, BOX_PHOTO, BOX_SEAL, BOX_KIND_COUNT };
+enum box_kind { BOX_TEXT, BOX_PHOTO, BOX_SEAL, BOX_BARCODE, BOX_ART, BOX_KIND_COUNT };
+enum symbology { SYM_QR, SYM_CODE128, SYM_CODE39, SYM_PDF417, SYM_DATAMATRIX, SYM_COUNT };
+/* When a box is filled: always, or by the value of the show field. */
+enum box_show { SHOW_ALWAYS, SHOW_SET, SHOW_EMPTY, SHOW_EQUAL, SHOW_UNEQUAL, SHOW_COUNT };
 enum box_align { ALIGN_LEFT, ALIGN_CENTER, ALIGN_RIGHT, ALIGN_COUNT };
 enum box_fit { FIT_SHRINK, FIT_WRAP, FIT_COUNT };
 enum box_ink { INK_RESIN, INK_DYE, INK_COUNT };
 
 struct box {
-	uint8_t side, kind, align, fit, ink, lines;
+	uint8_t side, kind, align, fit, ink, lines, symbology, show;
 	unsigned x, y, w, h; /* artwork dots */
 	unsigned size, min_size;
 	uint32_t colour;
-	const uint8_t *seal; /* w x h, premultiplied ARGB words */
+	unsigned module;     /* barcode: least dots a module */
+	const uint8_t *seal; /* seal, art: w x h, premultiplied ARGB words */
 	int field;           /* index in the schema, -1 = none */
+	int show_index;      /* of show_field in the schema */
 	char field_name[FIELD_NAME_MAX];
 	char format[TEMPLATE_FORMAT_MAX]; /* "YYYY-MM-DD"; "" = as it is */
 	char font[TEMPLATE_FONT_MAX];     /* as Pango writes it, without size */
+	char show_field[FIELD_NAME_MAX];
+	char show_value[TEMPLATE_VALUE_MAX];
 };
+
+/* A field's value stands in the box: text and barcodes. */
+bool box_has_field(const struct box *b);
+/* The box's condition holds for these values. */
+bool box_is_shown(const struct box *b, char *const *values);
 
 /* The fixed art of one side. NULL: there is none of that kind. */
 struct art {
