@@ -35,6 +35,8 @@ AT_REST = ("pending-held", "processing-stopped", "aborted", "canceled")
 FATES = {"done": "good", "void": "good", "rejected": "reject", "spoiled": "hand"}
 DOUBT_GOAL = 0.01
 JOB_SECONDS = 60
+NONSENSE = ("at sync 0 kill all", "at sync 1 kill nobody", "at cmd Se kill worker during", "at chip-write 3 unplug")
+FEW_RECORDS = 6  # of a short run: each face is drawn once more to judge it
 # The emulated reader answers at once: a chip that does not is not there.
 CONFIG = "[cards]\nchip-wait-ms=150\n"
 
@@ -78,7 +80,9 @@ class Points:
             left = {(w, k): [m for m in more if f" {w} " in m and m.startswith(f"at {k} ")]
                     for k in ("cmd", "sync", "chip-write") for w in WHO}
             while any(left.values()):
-                target.extend(points.pop() for points in left.values() if points)
+                turn = [points.pop() for points in left.values() if points]
+                self.random.shuffle(turn)
+                target.extend(turn)
 
     def next(self, first):
         if self.only:
@@ -209,7 +213,7 @@ class Torture:
     # ---- one batch ----
 
     def pack(self):
-        n = self.random.randint(3, 4 if self.wanted < 200 else 6)
+        n = 3 if self.wanted < 200 else self.random.randint(3, 6)
         records = self.random.sample(self.roster, n)
         self.batches += 1
         name = f"T-{self.seed}-{self.batches}"
@@ -229,6 +233,10 @@ class Torture:
             return
         if not self.armed:
             self.armed = self.points.next(first)
+        if " Ser#" in self.armed:  # somebody has to be thrown away
+            stat = self.cups.tell("stat")
+            if stat["hopper"]:
+                self.tell_ok(f"chip {stat['total'] - stat['hopper'] + 1} used")
         self.say("armed", self.armed)
         self.tell_ok(self.armed)
 
@@ -372,11 +380,12 @@ class Torture:
             os.mkdir(self.cups.path("home/order"))
             self.cups.run(os.path.join(self.build, "cardspool-sample"), self.cups.path("home/order"))
             with open(self.at("roster.csv"), encoding="utf-8") as f:
-                self.roster = list(csv.DictReader(f))
+                self.roster = list(csv.DictReader(f))[:FEW_RECORDS if self.wanted < 200 else None]
             self.judge = Judge(self.cups, self.build)
             self.cups.make_keys()
             self.cups.start()
             self.cups.add_queue()
+            self.accepted = [line for line in NONSENSE if self.cups.tell(line).get("ok")]
             while self.kills < self.wanted:
                 self.batch()
                 if self.batches % 25 == 0:
