@@ -751,10 +751,13 @@ CHECKS = sum(HALVES, ())
 
 
 def main():
-    if os.geteuid() == 0 and "CHECK_CUPS_MOUNTS" not in os.environ and shutil.which("unshare"):
-        os.environ["CHECK_CUPS_MOUNTS"] = "1"
-        if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode == 0:
-            os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
+    mounting = ["unshare", "--mount"]
+    if os.geteuid() != 0:
+        mounting[1:1] = ["--user", "--map-current-user", "--keep-caps"]
+    if "CHECK_CUPS_MOUNTS" not in os.environ and shutil.which("unshare"):
+        if subprocess.run([*mounting, "true"], stderr=subprocess.DEVNULL).returncode == 0:
+            os.environ["CHECK_CUPS_MOUNTS"] = "1"
+            os.execvp("unshare", [*mounting, sys.executable, *sys.argv])
     wanted = sys.argv[1:]
     if not wanted:
         halves = [subprocess.Popen([sys.executable, __file__, *(c.__name__.removeprefix("check_") for c in half)])
