@@ -3,8 +3,9 @@
  *
  * Owns the planned kills, the count of watched syncs and chip writes, and what a power cut would
  * leave of the watched folder: of each file the content at its last sync, nothing of a file that
- * was never synced or was taken away before a later sync. A kill is SIGKILL, and the victims are gone before the moment passes. Takes no
- * lock of the emulator, because the reader's thread comes here with the field locked.
+ * was never synced or was taken away before a later sync. A kill is SIGKILL, and the victims are
+ * gone before the moment passes. Takes no lock of the emulator, because the reader's thread comes
+ * here with the field locked.
  *
  * A watched sync is not carried out: the copy taken here is what it makes durable.
  *
@@ -140,7 +141,8 @@ durable_take(struct killer *k, const char *name)
 	k->n_files += i == k->n_files;
 }
 
-/* A name that was taken away before a later sync stays away: file systems keep the order of names. */
+/* A name that was taken away before a later sync stays away: file systems keep the order of names.
+ */
 static void
 durable_drop(struct killer *k)
 {
@@ -372,7 +374,8 @@ killer_forget(struct killer *k)
 	pthread_mutex_unlock(&k->lock);
 }
 
-/* Counts down on KILL_BEFORE; a plan for "after" waits at 0 for the same moment's end. Lock held. */
+/* Counts down on KILL_BEFORE; a plan for "after" waits at 0 for the same moment's end. Lock held.
+ */
 static bool
 plans_meet(struct emu *emu, enum kill_at at, const char *command, enum kill_when when)
 {
