@@ -477,8 +477,9 @@ def run(build, short=False, names=()):
             started = time.monotonic()
             try:
                 wrong = row_run(lab, row)
-            except privatecups.Failed as failure:
-                wrong = [str(failure)]
+            except (privatecups.Failed, OSError) as failure:
+                here = "" if os.path.isdir(lab.cups.root) else f"; {lab.cups.root} was removed meanwhile"
+                wrong = [f"{failure}{here}; the emulator ended: {lab.cups.process.poll()}"]
             tell(row.name, row.code, time.monotonic() - started, wrong)
         verify = lab.cups.cardspool("ledger", "verify", check=False)
         tell("the ledger is sound", None, 0, [verify.stdout] if verify.returncode else [])
