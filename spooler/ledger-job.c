@@ -212,8 +212,9 @@ ledger_job_state(struct ledger *l, const char *uuid, const char *state, struct e
 int
 ledger_jobs(struct ledger *l, const char *uuid_or_id, job_visitor *visit, void *ctx, struct err *e)
 {
-	static const char sql[] = JOB_SELECT "WHERE ?1 = '' OR uuid = ?1 OR 'urn:uuid:' || uuid = "
-					     "?1 OR cups_id = ?2 ORDER BY id";
+	static const char sql[] = JOB_SELECT "WHERE ?1 = '' OR uuid = ?1 OR uuid = 'urn:uuid:' || "
+					     "?1 OR 'urn:uuid:' || uuid = ?1 OR cups_id = ?2 "
+					     "ORDER BY id";
 	const char *want = uuid_or_id ? uuid_or_id : "";
 	char *end;
 	long id = strtol(want, &end, 10);
