@@ -315,6 +315,7 @@ void tree_uevent(struct emu *emu, struct usb_device *d, const char *action);
 int sandbox_permit(void);
 int sandbox_run(struct emu *emu, char **argv);                   /* exit status of argv */
 void notify_answer(struct emu *emu, uint64_t id, int64_t value); /* value: result or -errno */
+void notify_root(pid_t client); /* before notify_start: where the client's tree begins */
 int notify_start(struct emu *emu, int listener);
 bool client_read(pid_t tid, uint64_t address, void *to, size_t len);
 bool client_write(pid_t tid, uint64_t address, const void *from, size_t len);

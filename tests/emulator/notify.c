@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <seccomp.h>
@@ -129,17 +130,35 @@ fd_target_copied(pid_t tid, int fd, char *out, size_t max)
 	return n;
 }
 
-static bool
-fd_target(pid_t tid, uint64_t fd, char *out, size_t max)
+/*
+ * Inside a chroot /proc shows the paths of another mount namespace from that namespace's root on: what
+ * then stands before the client's own root is cut off.
+ */
+static char client_root[PATH_MAX];
+
+void
+notify_root(pid_t client)
 {
 	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/root", client);
+	ssize_t n = readlink(path, client_root, sizeof client_root - 1);
+	client_root[n > 1 ? n : 0] = 0;
+}
+
+static bool
+fd_target(pid_t tid, uint64_t fd, char *out, size_t out_max)
+{
+	char path[64], target[PATH_MAX];
+	size_t root = strlen(client_root), max = sizeof target;
 	snprintf(path, sizeof path, "/proc/%d/fd/%u", tid, (unsigned)fd);
-	ssize_t n = readlink(path, out, max - 1);
+	ssize_t n = readlink(path, target, max - 1);
 	if (n < 0 && errno == EACCES)
-		n = fd_target_copied(tid, (int)fd, out, max);
+		n = fd_target_copied(tid, (int)fd, target, max);
 	if (n < 0)
 		return false;
-	out[n] = 0;
+	target[n] = 0;
+	bool below = !strncmp(target, client_root, root) && target[root] == '/';
+	snprintf(out, out_max, "%s", target + (below ? root : 0));
 	return true;
 }
 

@@ -375,6 +375,8 @@ sandbox_run(struct emu *emu, char **argv)
 	bool started = listener >= 0 && !emu_start(emu);
 	if (listener >= 0 && !started)
 		status = EXIT_FAILURE;
+	if (started)
+		notify_root(child);
 	started = started && !notify_start(emu, listener) && write(pair[0], "g", 1) == 1;
 	close(pair[0]); /* a child that got no word to go ends */
 	if (started)
