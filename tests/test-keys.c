@@ -251,6 +251,8 @@ test_file_bad(void **state)
 		file_put(GOOD_FILE, 0600);
 		assert_int_equal(chown(path, 1234, 0), 0);
 		assert_int_equal(keyfile_read(&m, path, &e), ERR_DENIED);
+	} else {
+		puts("ok - another user's key file # SKIP needs root");
 	}
 }
 
@@ -340,6 +342,8 @@ test_keyd(void **state)
 			if (readlink(file, line, sizeof line) > 0)
 				assert_int_equal(strncmp(line, "socket:", 7), 0);
 		}
+	} else {
+		puts("ok - what keyd has given up # SKIP needs root");
 	}
 	keyd_reap(pid, fd);
 }
@@ -417,6 +421,8 @@ test_keyd_refused(void **state)
 	assert_int_equal(errno, ECHILD);
 	if (geteuid() == 0)
 		assert_int_equal(keyd_start(path, "root", &pid, &fd, &e), ERR_USAGE);
+	else
+		puts("ok - keyd that should stay root # SKIP needs root");
 }
 
 static int
