@@ -438,7 +438,7 @@ struct stream_card {
 	char record_hash[2 * HASH_LEN + 1];
 	struct chip_image chip;
 	struct face face[SIDE_COUNT];
-	uint8_t chip_hash[HASH_LEN];
+	uint8_t chip_hash[HASH_LEN]; /* both are filled by the reader; 0 where there is nothing */
 	uint8_t face_hash[SIDE_COUNT][HASH_LEN];
 };
 
@@ -451,8 +451,8 @@ int stream_write_card(int fd, const struct stream_card *card, struct err *e);
 int stream_write_error(int fd, const struct err *cause, struct err *e);
 int stream_write_end(int fd, unsigned n_cards, struct err *e);
 
-/* Reading. Every frame is checked (length, CRC, order of frames, hashes of faces and chip) before it is
- * believed. */
+/* Reading. Every frame is checked (length, CRC, order of frames) before it is believed; the hashes of faces
+ * and chip are taken of what was read. */
 enum stream_item { STREAM_CARD, STREAM_ERROR, STREAM_END };
 struct stream_reader;
 int stream_open(struct stream_reader **out, int fd, struct stream_job *job, struct err *e);

@@ -3,8 +3,8 @@
  *
  * Owns the reader's side, the first thing in the backend that touches foreign bytes. Guarantees:
  * nothing is believed before its length, order and checksum were checked; never more memory than
- * one card; hashes are recomputed; a stream that just stops is ERR_PROTOCOL. On failure the card is
- * empty and every later call fails too.
+ * one card; a card's hashes are those of what was read; a stream that just stops is ERR_PROTOCOL.
+ * On failure the card is empty and every later call fails too.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -15,15 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 struct stream_reader {
 	int fd;
 	bool over;         /* END or ERRO was read, or something was wrong */
 	unsigned promised; /* cards the job announced */
 	unsigned cards;    /* cards read */
-	uLong crc;
-	uint32_t left; /* bytes of the payload not read yet */
+	uint32_t crc;
+	uint32_t chain; /* CRC over the CRCs of the card's frames so far */
+	uint32_t left;  /* bytes of the payload not read yet */
 };
 
 static int
@@ -65,7 +65,7 @@ payload_read(struct stream_reader *r, void *out, size_t len, struct err *e)
 	int rc = bytes_read(r, out, len, e);
 	if (rc)
 		return rc;
-	r->crc = crc32_z(r->crc, out, len);
+	r->crc = frame_crc(r->crc, out, len);
 	r->left -= (uint32_t)len;
 	return 0;
 }
@@ -80,7 +80,7 @@ frame_begin(struct stream_reader *r, uint32_t *type, struct err *e)
 		return rc;
 	*type = le32_get(head);
 	r->left = le32_get(head + 4);
-	r->crc = crc32(0, head, sizeof head);
+	r->crc = frame_crc(0, head, sizeof head);
 	return 0;
 }
 
@@ -92,8 +92,9 @@ frame_end(struct stream_reader *r, struct err *e)
 	if (r->left)
 		return protocol_error(e, _("a frame is too long"));
 	int rc = bytes_read(r, tail, sizeof tail, e);
-	if (!rc && le32_get(tail) != (uint32_t)r->crc)
+	if (!rc && le32_get(tail) != r->crc)
 		rc = protocol_error(e, _("a checksum is wrong"));
+	r->chain = frame_crc(r->chain, tail, sizeof tail);
 	return rc;
 }
 
@@ -352,24 +353,23 @@ face_any(const struct face *f)
 static int
 done_read(struct stream_reader *r, struct stream_card *card, struct err *e)
 {
-	uint8_t told[3][HASH_LEN];
+	uint8_t told[DONE_PAYLOAD_LEN];
+	uint32_t chain = r->chain;
 
 	if (r->left != sizeof told)
-		return protocol_error(e, _("a card's hashes have the wrong length"));
+		return protocol_error(e, _("a card's end has the wrong length"));
 	int rc = payload_read(r, told, sizeof told, e);
 	if (!rc)
 		rc = frame_end(r, e);
 	if (rc)
 		return rc;
+	if (le32_get(told) != chain)
+		return protocol_error(e, _("a part of a card is missing"));
 	if (card->has_chip)
 		chip_image_hash(card->chip_hash, &card->chip);
 	for (int s = 0; s < SIDE_COUNT; s++)
 		if (face_any(&card->face[s]))
 			face_hash(card->face_hash[s], &card->face[s]);
-	if (memcmp(told[0], card->chip_hash, HASH_LEN) ||
-		memcmp(told[1], card->face_hash[SIDE_FRONT], HASH_LEN) ||
-		memcmp(told[2], card->face_hash[SIDE_BACK], HASH_LEN))
-		return protocol_error(e, _("a card's hash is wrong"));
 	return 0;
 }
 
@@ -379,6 +379,8 @@ card_read(struct stream_reader *r, struct stream_card *card, struct err *e)
 	int last = -1;
 	size_t bytes = 0;
 	bool chip_seen = false;
+
+	r->chain = 0;
 	int rc = card_head_read(r, card, e);
 
 	while (!rc) {
