@@ -156,6 +156,7 @@ struct schema {
 	size_t n_number_kinds;
 	unsigned photo_grounds; /* enum photo_ground bits the picture may have, 0: no rule */
 	bool photo_ground_strict; /* another ground is refused; else it is a warning */
+	bool unicode; /* lengths count bytes of UTF-8 and every character is allowed; else GBK's */
 };
 
 #define SCHEMA_FILE_MAX (64 * 1024)
@@ -406,6 +407,9 @@ unsigned template_dpi(const struct template *t);
 void template_hash(const struct template *t, uint8_t out[HASH_LEN]);
 /* Compiles DIR's SVG files to DIR/template.bin (or out_path). The only place where SVG is parsed. */
 int template_build(const char *dir, const char *out_path, struct err *e);
+/* Every problem of a template folder, one at a time, "front.svg: box 姓名: …"; 0 when nothing but warnings
+ * (code ERR_NONE) was found. */
+int template_check(const char *dir, problem_sink *problem, void *ctx, struct err *e);
 
 struct renderer; /* the per-process drawing state: Pango context, caches; not thread-safe */
 int renderer_create(struct renderer **out, const struct template *t, struct err *e);

@@ -260,7 +260,8 @@ value_trim(char *value)
 }
 
 static int
-field_problem(const struct record *r, const struct field_rule *f, char *value, struct err *e)
+field_problem(const struct record *r, const struct schema *s, const struct field_rule *f,
+	char *value, struct err *e)
 {
 	size_t bytes;
 	int rc;
@@ -271,13 +272,14 @@ field_problem(const struct record *r, const struct field_rule *f, char *value, s
 	if (!*value)
 		return f->required ? err_set(e, ERR_INPUT, _("is empty; it must be filled in."))
 				   : 0;
-	if ((rc = charset_to_gbk(NULL, 0, &bytes, value, e)))
+	bytes = strlen(value);
+	if (!s->unicode && (rc = charset_to_gbk(NULL, 0, &bytes, value, e)))
 		return rc;
 	if ((rc = kind_problem(r, f, value, e)))
 		return rc;
 	if (f->kind != FIELD_DATE && bytes > f->max_bytes)
-		return err_set(e, ERR_INPUT, _("%zu bytes in GBK, at most %zu fit; shorten it."),
-			bytes, f->max_bytes);
+		return err_set(e, ERR_INPUT, _("%zu bytes in %s, at most %zu fit; shorten it."), bytes,
+			s->unicode ? "UTF-8" : "GBK", f->max_bytes);
 	return 0;
 }
 
@@ -324,7 +326,7 @@ record_problems(struct record *r, const struct schema *s, const char *source, un
 		/* A number whose kind is unknown cannot be judged; one message is enough. */
 		if (first && s->fields[i].kind == FIELD_CERTNO)
 			continue;
-		int rc = field_problem(r, &s->fields[i], r->values[i], &e);
+		int rc = field_problem(r, s, &s->fields[i], r->values[i], &e);
 		if (!rc)
 			continue;
 		err_prefix(&e, _("%s: field %s"), place, s->fields[i].name);

@@ -116,6 +116,17 @@ title_line(struct schema_reader *r, char *rest, struct err *e)
 }
 
 static int
+charset_line(struct schema_reader *r, char *rest, struct err *e)
+{
+	const char *word = lines_word(&rest);
+
+	if (!word || (strcmp(word, "gbk") && strcmp(word, "utf-8")))
+		return line_error(r, e, _("the charset is gbk or utf-8."));
+	r->schema->unicode = !strcmp(word, "utf-8");
+	return 0;
+}
+
+static int
 number_line(struct schema_reader *r, char *rest, struct err *e)
 {
 	r->number_line = r->lines.number;
@@ -255,6 +266,7 @@ static const struct {
 } schema_lines[] = {
 	{"template", template_line},
 	{"title", title_line},
+	{"charset", charset_line},
 	{"number", number_line},
 	{"holder", holder_line},
 	{"photo", photo_line},
@@ -272,7 +284,7 @@ schema_line(struct schema_reader *r, struct err *e)
 		if (!strcmp(schema_lines[i].word, word))
 			return schema_lines[i].parse(r, rest, e);
 	return line_error(r, e,
-		_("a line begins with template, title, number, holder, photo, kinds or field."));
+		_("a line begins with template, title, charset, number, holder, photo, kinds or field."));
 }
 
 /* The names that wait for their fields. */

@@ -254,27 +254,50 @@ seal_add(struct build *b, size_t index, struct err *e)
  * ------------------------------------------------------------------------------------------ */
 
 /* A font that is not installed would silently become another. */
-static int
-font_check(const struct box *box, const char *dir, struct err *e)
+bool
+font_installed(const char *name, struct err *e)
 {
 	PangoFontMap *map = pango_cairo_font_map_new();
 	PangoContext *context = pango_font_map_create_context(map);
-	PangoFontDescription *want = pango_font_description_from_string(box->font);
+	PangoFontDescription *want = pango_font_description_from_string(name);
 	const char *want_family = pango_font_description_get_family(want);
 
 	pango_font_description_set_absolute_size(want, 32 * PANGO_SCALE);
 	PangoFont *font = pango_context_load_font(context, want);
 	PangoFontDescription *got = font ? pango_font_describe(font) : NULL;
 	const char *got_family = got ? pango_font_description_get_family(got) : NULL;
-	int rc = 0;
-	if (!want_family || !got_family || strcmp(want_family, got_family))
-		rc = err_set(e, ERR_MISSING, _("%s: field %s: the font \"%s\" is not installed."),
-			dir, box->field_name, box->font);
+	bool same = want_family && got_family && !strcmp(want_family, got_family);
+	if (!same)
+		err_set(e, ERR_MISSING, _("the font \"%s\" is not installed."), name);
 	pango_font_description_free(got);
 	pango_font_description_free(want);
 	g_clear_object(&font);
 	g_object_unref(context);
 	g_object_unref(map);
+	return same;
+}
+
+static int
+font_check(const struct box *box, const char *dir, struct err *e)
+{
+	return font_installed(box->font, e)
+		       ? 0
+		       : err_prefix(e, _("%s: field %s"), dir, box->field_name);
+}
+
+int
+template_seal_clear(const char *dir, const struct box *box, bool *clear, struct err *e)
+{
+	struct build b = {.dir = dir};
+	int rc;
+
+	b.boxes[0] = *box;
+	buf_init(&b.out, TEMPLATE_FILE_MAX);
+	rc = seal_add(&b, 0, e);
+	*clear = false;
+	for (size_t i = 0; !rc && i < (size_t)box->w * box->h; i++)
+		*clear |= le32_get(b.out.data + b.seal_at[0] + 4 * i) >> 24 < 0x80;
+	buf_done(&b.out);
 	return rc;
 }
 

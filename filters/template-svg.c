@@ -145,7 +145,17 @@ placeholder_is(const xmlNode *node)
 }
 
 static const char *const known_attributes[] = {"kind", "field", "font", "size", "min-size", "align",
-	"fit", "ink", "format", "lines", "only", "name", "dpi", "barcode", "module", "show-if"};
+	"fit", "ink", "format", "lines", "only", "name", "dpi", "barcode", "module", "show-if",
+	"chip", "stripe"};
+
+bool
+svg_declares(const struct svg *s, const char *attribute)
+{
+	char word[16];
+
+	return cs_get(xmlDocGetRootElement(s->doc), attribute, word, sizeof word) &&
+	       (!strcmp(word, "contact") || !strcmp(word, "back"));
+}
 
 static int
 attributes_check(const struct svg *s, const xmlNode *node, struct err *e)
@@ -455,6 +465,7 @@ layer_keeps(enum svg_layer layer, int ink, int only)
 		[SVG_DYE] = {.dye = true, .colour = true},
 		[SVG_RESIN] = {.resin = true, .colour = true},
 		[SVG_MONO] = {.dye = true, .resin = true, .mono = true},
+		[SVG_PAPER] = {.dye = true, .resin = true, .colour = true},
 		[SVG_UV] = {.uv = true, .mono = true, .colour = true},
 		[SVG_ALL] = {true, true, true, true, true},
 	};

@@ -19,6 +19,7 @@ enum svg_layer {
 	SVG_RESIN, /* ink="resin", but not only="mono" */
 	SVG_MONO,  /* dye and resin, but not only="colour" */
 	SVG_UV,    /* ink="uv" */
+	SVG_PAPER, /* dye and resin for a printer of any kind, but not only="mono" */
 	SVG_ALL    /* as the file is (seals) */
 };
 
@@ -44,5 +45,15 @@ int svg_draw(struct svg *s, enum svg_layer layer, cairo_t *cr, unsigned w, unsig
  * Only after svg_boxes. */
 int svg_draw_box(struct svg *s, cairo_t *cr, unsigned width, unsigned height, const struct box *box,
 	struct err *e);
+
+/* The root element's attribute says that the card has this: chip="contact", stripe="back". */
+bool svg_declares(const struct svg *s, const char *attribute);
+
+/* ---- of the compiler, for template check (template-build.c) ------------------------------------ */
+
+/* False, with the reason in e, when another font would stand in. */
+bool font_installed(const char *font, struct err *e);
+/* *clear: at least one dot of the seal in this box lets through what lies below. */
+int template_seal_clear(const char *dir, const struct box *box, bool *clear, struct err *e);
 
 #endif

@@ -15,8 +15,8 @@
 #include <string.h>
 
 static const struct command *const command_tables[] = {commands_batch, commands_template,
-	commands_printer, commands_chip, commands_key, commands_ledger, commands_card,
-	commands_fault};
+	commands_design, commands_printer, commands_chip, commands_key, commands_ledger,
+	commands_card, commands_fault};
 
 static void
 command_line_print(const struct command *c, bool with_help)

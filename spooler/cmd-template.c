@@ -1,5 +1,5 @@
 /*
- * cmd-template.c - the commands `preview` and `template build`.
+ * cmd-template.c - the command `preview`.
  *
  * Owns their words and what they say. Guarantees: a picture is written complete or not at all and
  * shows exactly the dots that would be printed. On failure the command's error names the file,
@@ -265,37 +265,11 @@ preview_run(int argc, char **argv, struct err *e)
 	return rc;
 }
 
-static int
-build_run(int argc, char **argv, struct err *e)
-{
-	const char *out = NULL;
-	char path[PATH_LEN];
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt(argc, argv, "o:")) != -1) {
-		if (c != 'o')
-			return err_set(
-				e, ERR_USAGE, _("template build knows only the option -o FILE."));
-		out = optarg;
-	}
-	if (optind != argc - 1)
-		return err_set(e, ERR_USAGE, _("template build takes one template folder."));
-	int rc = template_build(argv[optind], out, e);
-	if (rc)
-		return rc;
-	snprintf(path, sizeof path, "%s/template.bin", argv[optind]);
-	printf(_("%s: compiled.\n"), out ? out : path);
-	return 0;
-}
-
 const struct command commands_template[] = {
 	{"preview", NULL,
 		"FILE.cards|ROSTER.csv -o PICTURE.png [--record N] [--side front|back|both] "
 		"[--ribbon NAME] [--template NAME|FOLDER] [--templates FOLDER] [--photos FOLDER] "
 		"[--json]",
 		N_("show a card as the head will print it"), preview_run},
-	{"template", "build", "FOLDER [-o FILE]", N_("compile a template's drawings"), build_run},
 	{NULL, NULL, NULL, NULL, NULL},
 };

@@ -573,7 +573,8 @@ struct command {
 };
 /* Each table ends with a NULL noun. */
 extern const struct command commands_batch[];    /* pack */
-extern const struct command commands_template[]; /* preview, template build */
+extern const struct command commands_template[]; /* preview */
+extern const struct command commands_design[];   /* template check, template build, label sheet */
 extern const struct command commands_printer[];  /* printer list */
 extern const struct command commands_ledger[];   /* job, failure, ledger */
 extern const struct command commands_card[];     /* card */
