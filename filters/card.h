@@ -428,6 +428,10 @@ struct stream_job {
 	char template_name[64];
 	char template_hash[2 * HASH_LEN + 1];
 	char order[64];
+/* Whether every value of a record can be drawn on both sides, without drawing: a problem for each that does not
+ * fit its place or has a character that no font has. where begins the messages. Returns the first one's code. */
+int face_check(struct renderer *r, const struct record *rec, const char *where, problem_sink *problem,
+	void *ctx);
 	char batch_hash[2 * HASH_LEN + 1];
 	char ribbon[16];
 	unsigned n_cards; /* cards in this stream, copies counted */

@@ -58,7 +58,8 @@ layout_create(PangoContext *context, const struct box *b)
 	pango_layout_set_font_description(layout, font);
 	pango_font_description_free(font);
 	pango_layout_set_single_paragraph_mode(layout, TRUE);
-	pango_layout_set_auto_dir(layout, FALSE);
+	/* Arabic or Hebrew first: the whole line runs from the right. */
+	pango_layout_set_auto_dir(layout, TRUE);
 	pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
 	layout_fallback(layout, false);
 	return layout;
@@ -258,9 +259,9 @@ unknown_find(PangoLayout *layout)
 	return found;
 }
 
+/* Leaves the layout at the size it is drawn with, through *fit. */
 static int
-text_fit(const struct text_engine *te, PangoLayout *layout, const struct box *b, const char *where,
-	struct err *e)
+text_fit(PangoLayout *layout, const struct box *b, const char *where, double *fit, struct err *e)
 {
 	double size = size_find(layout, b, false);
 
@@ -278,20 +279,19 @@ text_fit(const struct text_engine *te, PangoLayout *layout, const struct box *b,
 			_("%s: field %s: the text is too long for its place on the %s of the card. "
 			  "Shorten it."),
 			where, b->field_name, side_names[b->side]);
-	lines_draw(te, layout, b, size);
+	*fit = size;
 	return 0;
 }
 
-int
-text_draw(struct text_engine *te, const struct template *t, size_t box, const char *value,
-	const char *where, struct err *e)
+static int
+text_set(struct text_engine *te, const struct template *t, size_t box, const char *value,
+	const char *where, bool draw, struct err *e)
 {
 	const struct box *b = &t->boxes[box];
 	PangoLayout *layout = te->layouts[box];
 	char text[1024];
+	double size = 0;
 
-	te->pitch = (size_t)cairo_format_stride_for_width(CAIRO_FORMAT_A8, (int)b->h);
-	memset(te->ink, 0, te->pitch * b->w);
 	if (!value[0])
 		return 0;
 	if (strlen(value) >= sizeof text || !g_utf8_validate(value, -1, NULL))
@@ -302,8 +302,28 @@ text_draw(struct text_engine *te, const struct template *t, size_t box, const ch
 	bool rare = pango_layout_get_unknown_glyphs_count(layout) > 0;
 	if (rare)
 		layout_fallback(layout, true);
-	int rc = text_fit(te, layout, b, where, e);
+	int rc = text_fit(layout, b, where, &size, e);
+	if (!rc && draw)
+		lines_draw(te, layout, b, size);
 	if (rare)
 		layout_fallback(layout, false);
 	return rc;
+}
+
+int
+text_draw(struct text_engine *te, const struct template *t, size_t box, const char *value,
+	const char *where, struct err *e)
+{
+	const struct box *b = &t->boxes[box];
+
+	te->pitch = (size_t)cairo_format_stride_for_width(CAIRO_FORMAT_A8, (int)b->h);
+	memset(te->ink, 0, te->pitch * b->w);
+	return text_set(te, t, box, value, where, true, e);
+}
+
+int
+text_check(struct text_engine *te, const struct template *t, size_t box, const char *value,
+	const char *where, struct err *e)
+{
+	return text_set(te, t, box, value, where, false, e);
 }

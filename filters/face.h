@@ -33,6 +33,10 @@ void text_engine_done(struct text_engine *te);
 int text_draw(struct text_engine *te, const struct template *t, size_t box, const char *value,
 	const char *where, struct err *e);
 
+/* The same without drawing. */
+int text_check(struct text_engine *te, const struct template *t, size_t box, const char *value,
+	const char *where, struct err *e);
+
 /* ---- barcodes (barcode.c) ---------------------------------------------------------------------
  */
 

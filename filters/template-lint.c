@@ -109,7 +109,7 @@ place_check(struct lint *l, const struct box *b)
 }
 
 static void
-text_check(struct lint *l, const struct box *b)
+text_box_check(struct lint *l, const struct box *b)
 {
 	struct err e = {0};
 
@@ -183,7 +183,7 @@ box_check(struct lint *l, const struct box *b)
 	place_check(l, b);
 	fields_known_check(l, b);
 	if (b->kind == BOX_TEXT)
-		text_check(l, b);
+		text_box_check(l, b);
 	else if (b->kind == BOX_BARCODE)
 		barcode_size_check(l, b);
 	else if (b->kind == BOX_PHOTO)

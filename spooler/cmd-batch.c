@@ -283,6 +283,41 @@ chips_check(const struct pack_template *t, const struct roster *r, const char *s
 		source, report->n - before);
 }
 
+/* Every text and bar code is measured: card 500 must not stop a batch because of its name. */
+static int
+faces_check(const struct pack_args *a, const struct roster *r, struct pack_report *report,
+	struct err *e)
+{
+	char path[PATH_MAX], place[512];
+	const char *slash = strrchr(a->roster, '/');
+	struct renderer *renderer = NULL;
+	struct template *t = NULL;
+	unsigned before = report->n;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/%s/template.bin", a->templates,
+		    a->template_name) >= sizeof path ||
+		(access(path, F_OK) < 0 && errno == ENOENT))
+		return 0; /* not compiled here; the filter will ask for it */
+	*strrchr(path, '/') = '\0';
+	int rc = template_open(&t, path, e);
+	if (rc || (rc = renderer_create(&renderer, t, e)))
+		goto out;
+	for (size_t i = 0; i < r->n_records; i++) {
+		const struct record *rec = &r->records[i];
+		record_place(place, sizeof place, slash ? slash + 1 : a->roster, rec->number,
+			rec->line);
+		face_check(renderer, rec, place, pack_problem, report);
+	}
+	if (report->n > before)
+		rc = err_set(e, ERR_INPUT,
+			_("%s: %u values do not fit the card; nothing was written."), a->roster,
+			report->n - before);
+out:
+	renderer_destroy(renderer);
+	template_close(t);
+	return rc;
+}
+
 /* ---- result ---- */
 
 /* As a shell reads it back. */
@@ -408,7 +443,8 @@ pack_run(int argc, char **argv, struct err *e)
 	if ((rc = template_load(&template, args.templates, args.template_name, e)) ||
 		(rc = roster_load(&roster, template.schema, args.roster, args.photos, pack_problem,
 			 &report, e)) ||
-		(rc = chips_check(&template, roster, args.roster, &report, e)))
+		(rc = chips_check(&template, roster, args.roster, &report, e)) ||
+		(rc = faces_check(&args, roster, &report, e)))
 		goto out;
 	rc = pack_write(&args, &template, roster, &report, e);
 out:
