@@ -68,6 +68,8 @@ chip_ready(struct pass *p, struct err *e)
 
 /* ---- a card that belongs to nobody ---- */
 
+#define FOREIGN_CODE "foreign-card"
+
 static int
 foreign_event(struct pass *p, const char *kind, const struct printer_status *st, struct err *e)
 {
@@ -82,35 +84,73 @@ foreign_event(struct pass *p, const char *kind, const struct printer_status *st,
 	return rc;
 }
 
-int
-pass_foreign(struct pass *p, const struct printer_status *st, struct err *e)
+static int
+foreign_record(struct pass *p, const char *told, struct err *e)
 {
-	struct failure_row f = {.at = (int64_t)time(NULL) * 1000};
-	const char *told = _("A card that this system did not feed was found in the printer; it "
-			     "goes to the reject box.");
-	int rc = foreign_event(p, "foreign-card-rejecting", st, e);
+	struct failure_row f = {.at = clock_real_ms()};
+	int rc;
 
-	if (rc != 0)
-		return rc;
 	snprintf(f.machine, sizeof(f.machine), "%.63s", p->job.printer);
 	snprintf(f.serial, sizeof(f.serial), "%s", p->job.printer_serial);
 	snprintf(f.job_uuid, sizeof(f.job_uuid), "%s", p->job.uuid);
 	f.cups_id = p->job.cups_id;
 	snprintf(f.order, sizeof(f.order), "%s", p->job.order);
 	snprintf(f.step, sizeof(f.step), "%s", act_names[ACT_REJECT]);
-	snprintf(f.code, sizeof(f.code), "foreign-card");
+	snprintf(f.code, sizeof(f.code), "%s", FOREIGN_CODE);
 	snprintf(f.cause, sizeof(f.cause), "%.255s", told);
 	snprintf(f.done, sizeof(f.done), "%.63s", _("card rejected"));
 	snprintf(f.operator_name, sizeof(f.operator_name), "%s", p->job.user);
 	rc = failure_record(p->ledger, &f, e);
+	if (rc == 0)
+		p->foreign = f.id;
+	return rc;
+}
+
+/* Its outcome, seen after the act or after a person's hand. */
+static int
+foreign_over(struct pass *p, const char *kind, const struct printer_status *st, struct err *e)
+{
+	int rc = foreign_event(p, kind, st, e);
+
+	if (rc == 0)
+		rc = failure_cleared(p->ledger, p->foreign, NULL, e);
+	if (rc == 0)
+		p->foreign = 0;
+	return rc;
+}
+
+int
+pass_foreign(struct pass *p, const struct printer_status *st, struct err *e)
+{
+	const char *told = _("A card that this system did not feed was found in the printer; it "
+			     "goes to the reject box.");
+	int rc = foreign_event(p, "foreign-card-rejecting", st, e);
+
+	if (rc == 0 && p->foreign == 0)
+		rc = foreign_record(p, told, e);
 	if (rc != 0)
 		return rc;
 	p->sink->message(p->sink, true, told);
 	rc = p->driver->eject(p->printer, EXIT_REJECT, e);
-	if (rc != 0)
-		return rc;
-	rc = foreign_event(p, "foreign-card-rejected", st, e);
-	return rc == 0 ? failure_cleared(p->ledger, f.id, NULL, e) : rc;
+	return rc == 0 ? foreign_over(p, "foreign-card-rejected", st, e) : rc;
+}
+
+static int
+visit_foreign(void *ctx, const struct failure_row *f)
+{
+	struct pass *p = ctx;
+
+	if (f->cleared == 0 && strcmp(f->code, FOREIGN_CODE) == 0 &&
+		strcmp(f->serial, p->job.printer_serial) == 0)
+		p->foreign = f->id;
+	return 0;
+}
+
+int
+pass_foreign_resume(struct pass *p, struct err *e)
+{
+	p->foreign = 0;
+	return failure_list(p->ledger, NULL, visit_foreign, p, e);
 }
 
 /* ---- the steps ---- */
@@ -136,8 +176,8 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 		return rc;
 	if (st.place != PLACE_NONE) {
 		rc = pass_foreign(p, &st, e);
-		if (rc != 0)
-			return rc;
+	} else if (p->foreign != 0) {
+		rc = foreign_over(p, "foreign-card-gone", &st, e);
 	}
 	facts->printer_serial = p->job.printer_serial;
 	return 0;
@@ -157,6 +197,8 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 {
 	static const struct chip_id none;
 	struct pass *p = r->p;
+	if (rc != 0)
+		return rc;
 	struct card_row other = {0};
 	char uid[UID_HEX_MAX];
 	int rc;

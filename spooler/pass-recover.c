@@ -377,7 +377,7 @@ pass_recover(struct pass *p, struct err *e)
 	enum pass_end end = PASS_OK;
 
 	memset(&p->inside, 0, sizeof(p->inside));
-	if (recover_list(p, &list, e) != 0)
+	if (pass_foreign_resume(p, e) != 0 || recover_list(p, &list, e) != 0)
 		end = PASS_STOP;
 	for (size_t i = 0; end == PASS_OK && i < list.n; i++)
 		end = recover_row(p, &list.rows[i], e);

@@ -2,7 +2,8 @@
  * pass.c - one card on its way through the machine.
  *
  * Owns the table of steps and the one function that takes a step: intent row (synced), act, outcome
- * row (synced). Nothing else calls an act of a device. Guarantees that a card is fed, encoded,
+ * row (synced). Nothing else calls an act of a device, but for a card without a row of its own
+ * (pass_foreign), which leaves under events of its own. Guarantees that a card is fed, encoded,
  * printed or rejected only under an intent row, that no card is printed twice, and that a job which
  * fed a card ends with one of enum pass_end. On failure it asks pass-fault.c, which waits, rejects,
  * settles or stops.

@@ -384,6 +384,7 @@ struct pass {
 	struct print_job print; /* ribbon and correction; the pass fills in duplex from the card */
 	bool begun;             /* the printer knows print; false after a reopen */
 	int64_t proved;         /* this job's card that recovery found done, 0: none */
+	int64_t foreign;        /* open failure record of a card that no row knows, 0: none */
 	struct card_row inside; /* this job's card that an earlier run left in the machine; id 0: none */
 	/* Close what is open and open anew; NULL in p->printer or p->station when that fails. */
 	int (*reopen_printer)(struct pass *p, struct err *e);
@@ -490,6 +491,8 @@ const struct settle_row *settle_find(enum card_state state, unsigned place, unsi
 int pass_settle(struct pass_run *r, struct err *e);
 /* A card inside that no row knows goes to the reject box under a failure record of its own. */
 int pass_foreign(struct pass *p, const struct printer_status *st, struct err *e);
+/* Takes up the open record of one that an earlier run did not see leave. */
+int pass_foreign_resume(struct pass *p, struct err *e);
 
 /* ---- worker (worker.c) ------------------------------------------------------------------------------------------------ */
 

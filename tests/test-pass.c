@@ -476,6 +476,30 @@ foreign_card_is_rejected(void **state)
 	assert_string_equal(failures_of().code, "foreign-card");
 }
 
+static int
+visit_open(void *ctx, const struct failure_row *f)
+{
+	*(unsigned *)ctx += f->cleared == 0;
+	return 0;
+}
+
+static void
+foreign_card_that_jams_leaves_nothing_open(void **state)
+{
+	struct err e;
+	unsigned open = 0;
+
+	(void)state;
+	card_take(PLACE_PRINT);
+	m.inject = (struct inject){AT_REJECT, 1, FAULT_JAM_REJECT, STUCK};
+	assert_int_equal(job_run("job-foreign-jam", 1, true, &e), PASS_OK);
+	assert_int_equal(m.fed, 2);
+	assert_int_equal(m.cards[0].where, IN_HAND);
+	assert_int_equal(m.cards[1].where, IN_OUTPUT);
+	assert_int_equal(failure_list(ledger, NULL, visit_open, &open, &e), 0);
+	assert_int_equal(open, 0);
+}
+
 static void
 missing_keys_feed_nothing(void **state)
 {
@@ -777,6 +801,7 @@ main(void)
 		cmocka_unit_test_setup(no_counter_is_doubt, ledger_fresh),
 		cmocka_unit_test_setup(unplugged_and_plugged_goes_on, ledger_fresh),
 		cmocka_unit_test_setup(foreign_card_is_rejected, ledger_fresh),
+		cmocka_unit_test_setup(foreign_card_that_jams_leaves_nothing_open, ledger_fresh),
 		cmocka_unit_test_setup(missing_keys_feed_nothing, ledger_fresh),
 		cmocka_unit_test_setup(crashes_are_survived, ledger_fresh),
 		cmocka_unit_test_setup(another_job_clears_the_machine, ledger_fresh),
