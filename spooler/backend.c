@@ -11,6 +11,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "config.h"
 #include "spooler/spooler.h"
 
 #include <cups/backend.h>
@@ -68,12 +69,18 @@ discover(void)
 		say(&e);
 		return CUPS_BACKEND_OK;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (uri_build(uri, sizeof(uri), &list[i]) == 0)
-			printf("direct %s \"%s %s\" \"%s %s (%s)\" \"%s\" \"USB %s\"\n", uri,
-				list[i].make, list[i].model, list[i].make, list[i].model,
-				list[i].serial[0] ? list[i].serial : list[i].path,
-				list[i].device_id, list[i].path);
+	for (size_t i = 0; i < n; i++) {
+		const struct usb_printer *u = &list[i];
+		char model[160], info[240], place[48];
+
+		if (uri_build(uri, sizeof(uri), u) != 0)
+			continue;
+		snprintf(model, sizeof(model), "%s %s", u->make, u->model);
+		snprintf(info, sizeof(info), "%s (%s)", model, u->serial[0] ? u->serial : u->path);
+		snprintf(place, sizeof(place), "USB %s", u->path);
+		/* It quotes: these words are the device's own. */
+		cupsBackendReport("direct", uri, model, info, u->device_id, place);
+	}
 	free(list);
 	return CUPS_BACKEND_OK;
 }
@@ -321,6 +328,8 @@ main(int argc, char **argv)
 	pid_t parent = getppid();
 
 	setlocale(LC_ALL, "");
+	bindtextdomain(PACKAGE, LOCALEDIR);
+	textdomain(PACKAGE);
 	if (argc == 1)
 		return discover();
 	if (argc != 6 && argc != 7) {
