@@ -2,8 +2,8 @@
  * cardspool.c - the command line.
  *
  * Owns the dispatch over the tables of commands, the help and the exit status. Guarantees: every
- * error is one line "cardspool: text" on stderr and an exit status of the table in cardspool(1);
- * status 0 means that all output was written.
+ * error is one line on stderr, "cardspool: text" or with --json an object, and an exit status of
+ * the table in cardspool(1); status 0 means that all output was written.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -125,6 +125,35 @@ main_run(int argc, char **argv, struct err *e)
 	return command_run(argc, argv, e);
 }
 
+/* The words of a call may be wrong, so --json is looked for by itself. */
+static bool
+json_asked(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+static void
+error_print(const struct err *e, int code, bool json)
+{
+	const char *text = e->text[0] ? e->text : _("The command failed.");
+	const char *fault = e->fault ? fault_row(e->fault)->code : "";
+	json_t *line = json ? json_object() : NULL;
+
+	if (!line) {
+		fprintf(stderr, "cardspool: %s\n", text);
+		return;
+	}
+	json_object_set_new(line, "status", json_integer(err_exit_status(code)));
+	json_object_set_new(line, "error", json_text(text));
+	json_object_set_new(line, "fault", json_string(fault));
+	json_dumpf(line, stderr, JSON_COMPACT);
+	fputc('\n', stderr);
+	json_decref(line);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -139,6 +168,6 @@ main(int argc, char **argv)
 		code = err_set(&e, ERR_STORAGE, _("The output could not be written: %s."),
 			strerror(errno));
 	if (code != 0)
-		fprintf(stderr, "cardspool: %s\n", e.text[0] ? e.text : _("The command failed."));
+		error_print(&e, code, json_asked(argc, argv));
 	return err_exit_status(code);
 }

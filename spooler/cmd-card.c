@@ -202,7 +202,7 @@ static int
 card_decide(struct request *q, enum card_state from, enum card_state to, struct err *e)
 {
 	struct card_facts facts = {.note = q->reason};
-	struct card_row card;
+	struct card_row card = {0};
 	int rc = reason_check(q, e);
 
 	if (rc == 0)

@@ -156,11 +156,9 @@ failure_fill(struct failure_row *f, const struct pass_run *r, enum act act, cons
 	const struct fault_row *row = fault_row(cause->fault);
 	enum fault_action action =
 		cause->fault == FAULT_WORKER_DIED ? FAULT_SETTLE : action_of(cause);
-	struct timespec now;
 
 	memset(f, 0, sizeof(*f));
-	clock_gettime(CLOCK_REALTIME, &now);
-	f->at = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	f->at = clock_real_ms();
 	snprintf(f->machine, sizeof(f->machine), "%.63s",
 		p->job.printer[0] ? p->job.printer : p->job.printer_model);
 	snprintf(f->serial, sizeof(f->serial), "%s", p->job.printer_serial);

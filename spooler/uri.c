@@ -172,15 +172,14 @@ uri_match(const char *uri, const struct usb_printer *list, size_t n, const struc
 	}
 	if (*out)
 		return 0;
-	fault_set(e, FAULT_PRINTER_ABSENT, NULL);
-	return e ? e->code : ERR_FAULT;
+	return fault_set(e, FAULT_PRINTER_ABSENT, NULL);
 }
 
 int
 uri_find(const char *uri, struct usb_printer *out, struct err *e)
 {
 	struct usb_printer *list = NULL;
-	const struct usb_printer *found;
+	const struct usb_printer *found = NULL;
 	size_t n = 0;
 	int rc = usb_list(&list, &n, e);
 

@@ -191,7 +191,7 @@ lock_path(const struct work *w, char *out, size_t max, struct err *e)
 	size_t n = 0;
 	int len;
 
-	for (; key[n] && n < sizeof(name) - 1; n++)
+	for (; n < sizeof(name) - 1 && key[n]; n++)
 		name[n] = isalnum((unsigned char)key[n]) ? key[n] : '_';
 	name[n] = '\0';
 	len = snprintf(out, max, "%s/device-%04x-%s.lock", config_run(w->args->config),
