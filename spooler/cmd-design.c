@@ -11,10 +11,19 @@
 #include "filters/label-sheet.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-enum { PATH_LEN = 4096, PDF_MAX = 16 << 20, LABELS_MOST = 10000 };
+enum {
+	DRAW_TIME_MAX_S = 60,
+	EXIT_DATA = 65,
+	PATH_LEN = 4096,
+	PDF_MAX = 16 << 20,
+	LABELS_MOST = 10000
+};
 #define LABEL_TEMPLATE "review-label"
 
 struct findings {
@@ -35,6 +44,34 @@ finding_add(void *ctx, const struct err *problem)
 			f->list, json_pack("{s:s, s:s}", "kind", kind, "text", problem->text));
 	else
 		fprintf(f->out, "%s%s\n", problem->code ? "" : _("warning: "), problem->text);
+}
+
+static void
+time_is_up(int signo)
+{
+	static const char words[] =
+		"cardspool: the drawing takes more than a minute to draw; simplify it.\n";
+
+	(void)signo;
+	if (write(STDERR_FILENO, words, sizeof words - 1) < 0)
+		_exit(EXIT_DATA);
+	_exit(EXIT_DATA);
+}
+
+/* A drawing is foreign: it may ask for any amount of work. Only for a process that draws and ends.
+ */
+static void
+work_limit(void)
+{
+	const struct rlimit seconds = {DRAW_TIME_MAX_S, DRAW_TIME_MAX_S + 5};
+	const struct sigaction action = {.sa_handler = time_is_up};
+
+	sigaction(SIGXCPU, &action, NULL);
+	setrlimit(RLIMIT_CPU, &seconds);
+#ifndef __SANITIZE_ADDRESS__
+	const struct rlimit memory = {(rlim_t)4 << 30, (rlim_t)4 << 30};
+	setrlimit(RLIMIT_AS, &memory);
+#endif
 }
 
 static int
@@ -58,6 +95,7 @@ check_run(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE, _("template check takes one template folder."));
 	if (json)
 		f.list = json_array();
+	work_limit();
 	int rc = template_check(argv[optind], finding_add, &f, e);
 	if (json) {
 		json_t *report = json_pack("{s:s, s:b, s:o}", "template", argv[optind], "good",
@@ -89,6 +127,7 @@ build_run(int argc, char **argv, struct err *e)
 	}
 	if (optind != argc - 1)
 		return err_set(e, ERR_USAGE, _("template build takes one template folder."));
+	work_limit();
 	int rc = template_check(argv[optind], finding_add, &f, e);
 	if (rc || (rc = template_build(argv[optind], out, e)))
 		return rc;
@@ -177,6 +216,7 @@ sheet_run(int argc, char **argv, struct err *e)
 
 	if (rc || (rc = sheet_folder(&a, dir, e)))
 		return rc;
+	work_limit();
 	buf_init(&pdf, PDF_MAX);
 	if (!(rc = label_sheet_build(&pdf, dir, &a.sheet, e)) &&
 		!(rc = file_write(a.out, pdf.data, pdf.len, 0644, e)))
