@@ -209,7 +209,7 @@ def check_labels(work):
     check("a sheet cannot begin behind its end", cardspool(*words, "--skip", "150").returncode == 64)
 
 
-PICTURES = [("office-badge", "ymckok", 1), ("office-badge", "ko", 1), ("visitor", "ymckok", 1), ("visitor", "ymckok", 2),
+PICTURES = [("office-badge", "ymckok", 1), ("office-badge", "ko", 1), ("visitor", "ymckok", 1), ("visitor", "ymckok", 2), ("visitor", "ko", 1),
             ("review-label", "ymckok", 1)]
 
 
