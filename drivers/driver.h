@@ -194,6 +194,10 @@ struct printer_driver {
 	int (*feed)(struct printer *p, enum card_place place, struct err *e);
 	/* Loads the planes of both sides into the printer. No motion; a failure spoils nothing. */
 	int (*load)(struct printer *p, const struct face faces[SIDE_COUNT], struct err *e);
+	/* Keeps what print() writes on the magnetic stripe ("" = nothing), until the next load. NULL: the family
+	 * cannot; see the model's magnetic column too. No motion. */
+	int (*tracks)(struct printer *p, const char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1],
+		struct err *e);
 	/* Act: prints what is loaded and ejects to the output hopper. */
 	int (*print)(struct printer *p, struct err *e);
 	/* Act: ejects the card unprinted. */

@@ -12,6 +12,7 @@
 #include "drivers/evolis.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Somebody took it out, so whatever should be done to it will not be. */
@@ -149,6 +150,36 @@ evolis_load(struct printer *p, const struct face faces[SIDE_COUNT], struct err *
 	return rc;
 }
 
+int
+evolis_tracks(struct printer *p, const char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1],
+	struct err *e)
+{
+	if (!p->model->magnetic)
+		return err_set(e, ERR_INPUT, _("The %s cannot write a magnetic stripe."),
+			p->model->name);
+	memcpy(p->track, track, sizeof p->track);
+	return 0;
+}
+
+/* Within the card sequence, where the printer's own driver puts them; it writes them before it prints. */
+static int
+tracks_send(struct printer *p, struct err *e)
+{
+	char text[MAGNETIC_TRACK_MAX + 16];
+	bool sent;
+	int rc = 0;
+
+	for (int i = 0; i < MAGNETIC_TRACKS && rc == 0; i++) {
+		if (!p->track[i][0])
+			continue;
+		p->marked = true;
+		snprintf(text, sizeof text, "Dm;%d;%s", i + 1, p->track[i]);
+		rc = command_run(p, DOING_PRINT, text, p->m->move_ms, &sent, e);
+	}
+	explicit_bzero(text, sizeof text);
+	return rc;
+}
+
 static int
 side_send(struct printer *p, enum side side, struct err *e)
 {
@@ -158,6 +189,8 @@ side_send(struct printer *p, enum side side, struct err *e)
 
 	if (rc == 0)
 		p->doing = DOING_PRINT;
+	if (rc == 0 && side == SIDE_FRONT)
+		rc = tracks_send(p, e);
 	for (int i = 0; i < PANEL_COUNT && rc == 0; i++) {
 		const struct buf *plane = &p->planes[side][i];
 		struct wire_reply reply;

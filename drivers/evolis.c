@@ -292,6 +292,7 @@ planes_drop(struct printer *p)
 	for (int side = 0; side < SIDE_COUNT; side++)
 		for (int i = 0; i < PANEL_COUNT; i++)
 			buf_done(&p->planes[side][i]);
+	explicit_bzero(p->track, sizeof p->track);
 	p->loaded = false;
 }
 
@@ -424,6 +425,7 @@ const struct printer_driver printer_evolis = {
 	.begin = evolis_begin,
 	.feed = evolis_feed,
 	.load = evolis_load,
+	.tracks = evolis_tracks,
 	.print = evolis_print,
 	.eject = evolis_eject,
 	.end = evolis_end,

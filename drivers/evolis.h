@@ -187,6 +187,7 @@ struct printer {
 	char model_text[64], firmware[64];
 	struct print_job job;
 	struct buf planes[SIDE_COUNT][PANEL_COUNT]; /* commands ready to go, in print order */
+	char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1];
 	bool loaded;
 	bool marked; /* the card inside carries part of a print */
 	enum card_place place;
@@ -234,6 +235,8 @@ int evolis_status(struct printer *p, struct printer_status *out, struct err *e);
 
 int evolis_feed(struct printer *p, enum card_place place, struct err *e);
 int evolis_load(struct printer *p, const struct face faces[SIDE_COUNT], struct err *e);
+int evolis_tracks(struct printer *p, const char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1],
+	struct err *e);
 int evolis_print(struct printer *p, struct err *e);
 int evolis_eject(struct printer *p, enum card_exit where, struct err *e);
 

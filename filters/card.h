@@ -404,6 +404,13 @@ const struct schema *template_schema(const struct template *t);
 const struct chip_map *template_chip_map(const struct template *t); /* NULL: the card has no chip data */
 bool template_has_side(const struct template *t, enum side side);
 unsigned template_dpi(const struct template *t);
+/* Where box i lies on the artwork; false behind the last one. name: of its field, the template's. */
+struct template_box {
+	enum side side;
+	unsigned x, y, w, h;
+	const char *name;
+};
+bool template_box_get(const struct template *t, size_t i, struct template_box *out);
 void template_hash(const struct template *t, uint8_t out[HASH_LEN]);
 /* Compiles DIR's SVG files to DIR/template.bin (or out_path). The only place where SVG is parsed. */
 int template_build(const char *dir, const char *out_path, struct err *e);
@@ -437,10 +444,14 @@ int face_check(struct renderer *r, const struct record *rec, const char *where, 
 	unsigned n_cards; /* cards in this stream, copies counted */
 };
 
+#define MAGNETIC_TRACKS    3
+#define MAGNETIC_TRACK_MAX 104 /* characters, without sentinels */
+
 struct stream_card {
 	unsigned card; /* record number */
 	unsigned copy; /* 1-based */
 	bool has_chip;
+	char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1]; /* magnetic stripe; "" = not written */
 	char number_masked[64];
 	char name_masked[64];
 	char record_hash[2 * HASH_LEN + 1];
@@ -451,6 +462,8 @@ struct stream_card {
 };
 
 void stream_card_done(struct stream_card *c);
+/* Some track of the magnetic stripe is to be written. */
+bool stream_card_magnetic(const struct stream_card *c);
 
 /* Writing: begin, card ..., then end or error. Plain write(2) on fd; a short pipe blocks, EPIPE is an
  * error. */

@@ -222,12 +222,43 @@ stream_close(struct stream_reader *r)
 	free(r);
 }
 
+bool
+stream_card_magnetic(const struct stream_card *c)
+{
+	return c->track[0][0] || c->track[1][0] || c->track[2][0];
+}
+
 void
 stream_card_done(struct stream_card *c)
 {
 	for (int s = 0; s < SIDE_COUNT; s++)
 		face_done(&c->face[s]);
 	memset(c, 0, sizeof *c);
+}
+
+/* The characters of a track are the driver's command's too: nothing but what ISO/IEC 7811 has. */
+static int
+tracks_get(const json_t *object, struct stream_card *card, struct err *e)
+{
+	const json_t *tracks = json_object_get(object, "tracks");
+
+	if (!tracks)
+		return 0;
+	if (json_array_size(tracks) != MAGNETIC_TRACKS)
+		return protocol_error(e, _("a card has not three tracks"));
+	for (size_t i = 0; i < MAGNETIC_TRACKS; i++) {
+		const json_t *text = json_array_get(tracks, i);
+		size_t len = json_string_length(text);
+		if (!json_is_string(text) || len > MAGNETIC_TRACK_MAX)
+			return protocol_error(e, _("a track is not a text or too long"));
+		memcpy(card->track[i], json_string_value(text), len + 1);
+		for (size_t c = 0; c < len; c++)
+			if (card->track[i][c] < 0x20 || card->track[i][c] > 0x5f ||
+				(i && (card->track[i][c] < 0x30 || card->track[i][c] > 0x3f)) ||
+				strchr(i ? ";?" : "%?", card->track[i][c]))
+				return protocol_error(e, _("a track has other characters"));
+	}
+	return 0;
 }
 
 static int
@@ -249,6 +280,8 @@ card_head_read(struct stream_reader *r, struct stream_card *card, struct err *e)
 		(rc = text_get(object, "name", card->name_masked, sizeof card->name_masked, e)))
 		goto out;
 	rc = hash_get(object, "record", card->record_hash, false, e);
+	if (!rc)
+		rc = tracks_get(object, card, e);
 out:
 	json_decref(object);
 	return rc;

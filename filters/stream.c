@@ -149,17 +149,28 @@ chip_write(struct sink *sink, const struct chip_image *chip, struct err *e)
 		sink, FRAME_CHIP, masks, sizeof masks, chip->block, sizeof chip->block, e);
 }
 
+static json_t *
+card_head(const struct stream_card *card)
+{
+	json_t *head = json_pack("{s:I, s:I, s:b, s:s, s:s, s:s}", "card", (json_int_t)card->card,
+		"copy", (json_int_t)card->copy, "chip", (int)card->has_chip, "number",
+		card->number_masked, "name", card->name_masked, "record", card->record_hash);
+
+	if (head && stream_card_magnetic(card) &&
+		json_object_set_new(head, "tracks",
+			json_pack("[s, s, s]", card->track[0], card->track[1], card->track[2]))) {
+		json_decref(head);
+		return NULL;
+	}
+	return head;
+}
+
 int
 stream_write_card(int fd, const struct stream_card *card, struct err *e)
 {
 	struct sink sink = {.fd = fd};
 	bool any = card->has_chip;
-	int rc = json_write(&sink, FRAME_CARD,
-		json_pack("{s:I, s:I, s:b, s:s, s:s, s:s}", "card", (json_int_t)card->card, "copy",
-			(json_int_t)card->copy, "chip", (int)card->has_chip, "number",
-			card->number_masked, "name", card->name_masked, "record",
-			card->record_hash),
-		e);
+	int rc = json_write(&sink, FRAME_CARD, card_head(card), e);
 
 	if (!rc && card->has_chip)
 		rc = chip_write(&sink, &card->chip, e);

@@ -353,3 +353,13 @@ template_dpi(const struct template *t)
 {
 	return t->dpi;
 }
+
+bool
+template_box_get(const struct template *t, size_t i, struct template_box *out)
+{
+	if (i >= t->n_boxes)
+		return false;
+	const struct box *b = &t->boxes[i];
+	*out = (struct template_box){(enum side)b->side, b->x, b->y, b->w, b->h, b->field_name};
+	return true;
+}

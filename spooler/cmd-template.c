@@ -7,18 +7,19 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/proof.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_LEN = 4096, PHOTO_MAX = 4 << 20, PNG_MAX = 64 << 20 };
+enum { PATH_LEN = 4096, PHOTO_MAX = 4 << 20 };
 
 struct preview {
 	const char *source, *template_word, *templates, *photo_dir, *ribbon_word, *side_word, *out;
+	const char *panel_word;
 	unsigned record;
-	bool json;
+	bool json, proof;
 	const struct ribbon *ribbon;
 	char dir[PATH_LEN];
 	struct template *template;
@@ -50,21 +51,23 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 		{"template", required_argument, NULL, 't'},
 		{"templates", required_argument, NULL, 'T'},
 		{"photos", required_argument, NULL, 'p'}, {"output", required_argument, NULL, 'o'},
+		{"proof", no_argument, NULL, 'P'}, {"panel", required_argument, NULL, 'l'},
 		{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	const struct {
 		int letter;
 		const char **word;
 	} words[] = {{'s', &p->side_word}, {'b', &p->ribbon_word}, {'t', &p->template_word},
-		{'T', &p->templates}, {'p', &p->photo_dir}, {'o', &p->out}};
+		{'T', &p->templates}, {'p', &p->photo_dir}, {'o', &p->out}, {'l', &p->panel_word}};
 	int c;
 
 	optind = 0;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "r:s:b:t:p:o:j", options, NULL)) != -1) {
-		bool known = c == 'j' || c == 'r';
+		bool known = c == 'j' || c == 'r' || c == 'P';
 		if (c == 'r' && number_parse(optarg, &p->record))
 			return err_set(e, ERR_USAGE, _("--record takes a card number from 1."));
 		p->json |= c == 'j';
+		p->proof |= c == 'P';
 		for (size_t i = 0; i < ARRAY_LEN(words); i++)
 			if (c == words[i].letter) {
 				*words[i].word = optarg;
@@ -77,11 +80,13 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 	}
 	if (optind != argc - 1 || !p->out)
 		return err_set(
-			e, ERR_USAGE, _("preview takes one batch or roster and -o PICTURE.png."));
+			e, ERR_USAGE, _("preview takes one batch, roster or PDF and -o PICTURE.png."));
 	p->source = argv[optind];
 	p->ribbon = ribbon_find(p->ribbon_word);
 	if (!p->ribbon)
 		return err_set(e, ERR_USAGE, _("There is no ribbon \"%s\"."), p->ribbon_word);
+	if (p->panel_word && proof_panel(p->panel_word) < 0)
+		return err_set(e, ERR_USAGE, _("--panel is Y, M, C, K, O or UV."));
 	if (strcmp(p->side_word, "front") && strcmp(p->side_word, "back") &&
 		strcmp(p->side_word, "both"))
 		return err_set(e, ERR_USAGE, _("--side is front, back or both."));
@@ -205,7 +210,7 @@ preview_report(const struct preview *p)
 		json_object_set_new(panels, side_names[side], json_string(letters));
 	}
 	json_t *report = json_pack("{s:s, s:s, s:I, s:s, s:o}", "file", p->out, "template",
-		template_name(p->template), "record", (json_int_t)p->record, "ribbon",
+		p->template ? template_name(p->template) : "pdf", "record", (json_int_t)p->record, "ribbon",
 		p->ribbon->name, "panels", panels);
 	json_dumpf(report, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -215,22 +220,28 @@ preview_report(const struct preview *p)
 static int
 preview_write(const struct preview *p, struct err *e)
 {
-	const struct face *shown[SIDE_COUNT];
-	size_t n = 0;
-	struct buf png;
+	struct proof proof = {.dpi = p->template ? template_dpi(p->template) : 300,
+		.marks = p->proof,
+		.panel = p->panel_word ? proof_panel(p->panel_word) : -1,
+		.template = p->template};
 
 	for (int side = 0; side < SIDE_COUNT; side++)
-		if (face_any(&p->faces[side]))
-			shown[n++] = &p->faces[side];
-	if (!n)
+		if (face_any(&p->faces[side])) {
+			proof.faces[proof.n] = &p->faces[side];
+			proof.sides[proof.n++] = (enum side)side;
+		}
+	if (!proof.n)
 		return err_set(e, ERR_MISSING, _("Ribbon %s does not print the %s."),
 			p->ribbon->name, p->side_word);
-	buf_init(&png, PNG_MAX);
-	int rc = face_png_build(&png, shown, n, template_dpi(p->template), e);
-	if (!rc)
-		rc = file_write(p->out, png.data, png.len, 0600, e);
-	buf_done(&png);
-	return rc;
+	return proof_write(p->out, &proof, e);
+}
+
+static bool
+name_ends(const char *name, const char *end)
+{
+	size_t len = strlen(name), n = strlen(end);
+
+	return len > n && !strcasecmp(name + len - n, end);
 }
 
 static int
@@ -241,11 +252,12 @@ preview_run(int argc, char **argv, struct err *e)
 
 	buf_init(&p.photo, PHOTO_MAX);
 	if (!rc) {
-		size_t len = strlen(p.source);
-		bool csv = len > 4 && !strcasecmp(p.source + len - 4, ".csv");
-		rc = csv ? roster_read(&p, e) : batch_read(&p, e);
+		if (name_ends(p.source, ".pdf"))
+			rc = page_faces(p.source, p.record, p.side_word, p.ribbon, p.faces, e);
+		else if (!(rc = name_ends(p.source, ".csv") ? roster_read(&p, e) : batch_read(&p, e)))
+			rc = faces_draw(&p, e);
 	}
-	if (!rc && !(rc = faces_draw(&p, e)) && !(rc = preview_write(&p, e))) {
+	if (!rc && !(rc = preview_write(&p, e))) {
 		if (p.json)
 			preview_report(&p);
 		else
@@ -267,7 +279,7 @@ preview_run(int argc, char **argv, struct err *e)
 
 const struct command commands_template[] = {
 	{"preview", NULL,
-		"FILE.cards|ROSTER.csv -o PICTURE.png [--record N] [--side front|back|both] "
+		"FILE.cards|ROSTER.csv|FILE.pdf -o PICTURE.png|PROOF.pdf [--record N] [--proof] [--panel Y|M|C|K|O|UV] [--side front|back|both] "
 		"[--ribbon NAME] [--template NAME|FOLDER] [--templates FOLDER] [--photos FOLDER] "
 		"[--json]",
 		N_("show a card as the head will print it"), preview_run},

@@ -155,6 +155,21 @@ pass_foreign_resume(struct pass *p, struct err *e)
 
 /* ---- the steps ---- */
 
+/* Asked before a card is fed: it would have to be rejected. */
+static int
+magnetic_ready(const struct pass *p, const struct stream_card *card, struct err *e)
+{
+	const struct printer_model *model = p->driver->model(p->printer);
+
+	if (!stream_card_magnetic(card) || (model->magnetic && p->driver->tracks))
+		return 0;
+	return err_set(e, ERR_INPUT,
+		_("The card has data for a magnetic stripe, which the %s cannot write. Print it on "
+		  "another printer, or take the "
+		  "escapes ~1, ~2, ~3 out of the page."),
+		model->name);
+}
+
 static int
 feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 {
@@ -171,6 +186,9 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 		return fault_set(e, st.fault, st.raw);
 	if (st.place == PLACE_UNKNOWN)
 		return fault_set(e, FAULT_GARBLED_REPLY, st.raw);
+	rc = magnetic_ready(p, r->card, e);
+	if (rc != 0)
+		return rc;
 	rc = pass_begin(p, r->card, e); /* before it, a printer obeys without a word */
 	if (rc != 0)
 		return rc;
@@ -278,6 +296,8 @@ print_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 
 	if (rc == 0)
 		rc = p->driver->load(p->printer, r->card->face, e);
+	if (rc == 0 && stream_card_magnetic(r->card))
+		rc = p->driver->tracks(p->printer, r->card->track, e);
 	if (rc == 0 && r->card->has_chip)
 		rc = print_same_chip(r, e);
 	if (rc == 0)

@@ -187,10 +187,6 @@ def dbf(names):
     return head + b"\r" + b"".join(b" " + n.encode().ljust(20) for n in names) + b"\x1a"
 
 
-PDF = (b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj "
-       b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 156 244]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n")
-
-
 class Bench(Desk):
     """Makes the files: good batches that no queue has seen, and bad ones from them."""
 
@@ -235,11 +231,13 @@ def check_types(desk):
     text = desk.write("page.txt", b"Dear printer,\n")
     with open(desk.at("roster.csv"), "rb") as f:
         table = desk.write("table.csv", f.read())
-    for what, path in (("plain text", text), ("a PDF", desk.write("page.pdf", PDF)), ("a CSV", table),
-                       ("a DBF", desk.write("table.dbf", dbf(["1", "2"]))),
+    for what, path in (("plain text", text), ("a CSV", table), ("a DBF", desk.write("table.dbf", dbf(["1", "2"]))),
                        ("a PNG", desk.write("dot.png", png()))):
         result = desk.lp(path)
-        if result.returncode:
+        if not result.returncode and path in (text, table):  # CUPS would set it in type as a PDF
+            job = int(result.stdout.split("request id is ")[1].split()[0].rsplit("-", 1)[1])
+            ends_as(desk, what, job, desk.hopper(), "pending-held", "not from text/")
+        elif result.returncode:
             told = result.stderr.strip()
             check(f"{what}: lp refuses it in one line", "Unsupported" in told and "\n" not in told, told)
         else:  # a kind that CUPS does not know goes on as it is, and meets the backend

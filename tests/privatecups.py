@@ -156,7 +156,8 @@ class PrivateCups:
                 os.symlink(f"{lib}/backend/{name}", self.path("bin/backend", name))
         self._install(f"{self.build}/backend/cardspool", "bin/backend/cardspool",
                       0o700 if self.is_root else 0o755)
-        self._install(f"{self.build}/filter/batchtocards", "bin/filter/batchtocards", 0o755)
+        for name in ("batchtocards", "pdftocards"):
+            self._install(f"{self.build}/filter/{name}", f"bin/filter/{name}", 0o755)
         # The build may stand in a home that lp cannot enter.
         for folder, _, files in os.walk(f"{self.build}/templates"):
             target = os.path.join("templates", os.path.relpath(folder, f"{self.build}/templates"))

@@ -1,0 +1,41 @@
+/*
+ * filter-job.h - what CUPS hands to a filter.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_FILTER_JOB_H
+#define CARDSPOOL_FILTER_JOB_H
+
+#include "filters/card.h"
+
+#include <cups/cups.h>
+
+enum { JOB_COPIES_MAX = 1000, JOB_RANGES_MAX = 64, JOB_PATH_LEN = 4096 };
+
+struct filter_job {
+	int n_options;
+	cups_option_t *options; /* the job's own over the queue's defaults */
+	unsigned copies;        /* 1 unless this is the chain's first filter */
+	struct {
+		unsigned first, last;
+	} ranges[JOB_RANGES_MAX];
+	size_t n_ranges;         /* 0 = everything */
+	struct ribbon ribbon;    /* as this printer can use it: no back on a simplex model */
+	char path[JOB_PATH_LEN]; /* of the document */
+	int spool_fd;            /* what came on stdin, without a name; -1 = none */
+};
+
+/* Reads arguments, options and PPD. ERR_INPUT for people. End with filter_job_done in any case. */
+int filter_job_read(struct filter_job *j, int argc, char **argv, struct err *e);
+/* Finds the document, or puts stdin into a file without a name. */
+int filter_job_document(struct filter_job *j, int argc, char **argv, struct err *e);
+/* An option of the job or the queue, NULL if none; a PPD's choice too. */
+const char *filter_job_option(const struct filter_job *j, const char *name);
+bool filter_job_wants(const struct filter_job *j, unsigned number);
+/* A folder of cardspool.conf's [paths]; fallback when the file does not name it. The caller frees
+ * it. */
+char *filter_job_folder(const char *key, const char *fallback);
+bool filter_job_banner(void);
+void filter_job_done(struct filter_job *j);
+
+#endif
