@@ -307,6 +307,10 @@ void photo_done(struct photo *p);
 #define CHIP_BLOCK_LEN 16
 #define CHIP_SECTORS   16
 
+/* The EXIF orientation of a JPEG, 1 to 8; 1 (upright) when it has none. */
+unsigned photo_orientation(const uint8_t *bytes, size_t len);
+/* Turns the pixels upright. photo_probe and photo_decode take account of it by themselves. */
+int photo_turn(struct photo *p, unsigned orientation, struct err *e);
 /*
  * What the chip shall hold, without keys: MIFARE Classic 1K, block b at block[b].
  * Bit b of data: block b carries record data. Bit b of mac: block b carries the MAC (filled at the

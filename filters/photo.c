@@ -2,8 +2,8 @@
  * photo.c - BMP and JPEG photos: probe and decode.
  *
  * Guarantees: size and kind are known from the header, and a picture of absurd size is refused,
- * before a pixel is decoded; a damaged picture is an error, never half a face. No EXIF: the pixels
- * count as they stand. On failure nothing is handed out.
+ * before a pixel is decoded; a damaged picture is an error, never half a face. A camera's EXIF
+ * orientation is obeyed. On failure nothing is handed out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -387,8 +387,10 @@ photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *height,
 	*width = *height = 0;
 	if (!suffix)
 		return format_error(bytes, len, e);
-	if (!strcmp(suffix, "jpg"))
-		return jpeg_probe(bytes, len, width, height, e);
+	if (!strcmp(suffix, "jpg")) {
+		bool lies = photo_orientation(bytes, len) >= 5;
+		return jpeg_probe(bytes, len, lies ? height : width, lies ? width : height, e);
+	}
 	int rc = bmp_header(&b, bytes, len, e);
 	*width = b.width;
 	*height = b.height;
@@ -404,8 +406,13 @@ photo_decode(struct photo *out, const uint8_t *bytes, size_t len, unsigned want_
 	*out = (struct photo){0};
 	if (!suffix)
 		return format_error(bytes, len, e);
+	unsigned orientation = photo_orientation(bytes, len);
+	bool lies = orientation >= 5;
 	int rc = strcmp(suffix, "jpg") ? bmp_decode(out, bytes, len, e)
-				       : jpeg_decode(out, bytes, len, want_w, want_h, e);
+				       : jpeg_decode(out, bytes, len, lies ? want_h : want_w,
+						 lies ? want_w : want_h, e);
+	if (!rc)
+		rc = photo_turn(out, orientation, e);
 	if (rc)
 		photo_done(out);
 	return rc;

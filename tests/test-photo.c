@@ -298,6 +298,70 @@ grounds(void **state)
 	schema_destroy(s);
 }
 
+/* The stored picture is "ABC" over "DEF"; how it is seen for each orientation follows from
+ * EXIF 2.3, table 6. */
+static void
+turned_upright(void **state)
+{
+	static const char *const seen[9] = {[1] = "ABC/DEF",
+		[2] = "CBA/FED",
+		[3] = "FED/CBA",
+		[4] = "DEF/ABC",
+		[5] = "AD/BE/CF",
+		[6] = "DA/EB/FC",
+		[7] = "FC/EB/DA",
+		[8] = "CF/BE/AD"};
+
+	(void)state;
+	for (unsigned n = 1; n <= 8; n++) {
+		struct photo p = {3, 2, malloc(3 * 2 * 4)};
+		char text[16];
+		size_t at = 0;
+		for (uint32_t i = 0; i < 6; i++) {
+			uint32_t word = 'A' + i;
+			memcpy(p.pixels + 4 * i, &word, 4);
+		}
+		assert_int_equal(photo_turn(&p, n, NULL), 0);
+		for (unsigned y = 0; y < p.height; y++) {
+			for (unsigned x = 0; x < p.width; x++)
+				text[at++] = (char)pixel(&p, x, y);
+			text[at++] = y + 1 < p.height ? '/' : '\0';
+		}
+		assert_string_equal(text, seen[n]);
+		photo_done(&p);
+	}
+}
+
+static void
+orientation_is_found(void **state)
+{
+	static const uint8_t little[] = {0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xe1, 0, 34, 'E',
+		'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0,
+		6, 0, 0, 0, 0, 0, 0, 0};
+	static const uint8_t big[] = {0xff, 0xd8, 0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M',
+		'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0};
+	uint8_t copy[sizeof little];
+	uint64_t seed = 7;
+
+	(void)state;
+	assert_int_equal(photo_orientation(little, sizeof little), 6);
+	assert_int_equal(photo_orientation(big, sizeof big), 8);
+	for (size_t cut = 0; cut < sizeof little - 8; cut++) {
+		uint8_t *short_one = malloc(cut ? cut : 1); /* the sanitizers see a step too far */
+		memcpy(short_one, little, cut);
+		assert_int_equal(photo_orientation(short_one, cut), 1);
+		free(short_one);
+	}
+	for (unsigned round = 0; round < 5000; round++) {
+		memcpy(copy, little, sizeof copy);
+		for (int i = 0; i < 3; i++) {
+			seed = seed * 6364136223846793005U + 1442695040888963407U;
+			copy[2 + (seed >> 33) % (sizeof copy - 2)] = (uint8_t)(seed >> 20);
+		}
+		assert_in_range(photo_orientation(copy, sizeof copy), 1, 8);
+	}
+}
+
 int
 main(void)
 {
@@ -310,6 +374,8 @@ main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(twenty_kilobytes),
 		cmocka_unit_test(grounds),
+		cmocka_unit_test(turned_upright),
+		cmocka_unit_test(orientation_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
