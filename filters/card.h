@@ -229,9 +229,10 @@ void problems_add(void *problems, const struct err *e);
 void problems_warn(const struct problems *p, const struct err *e);
 /* 0 if there were none; else the first one's code, and in e the first (no sink) or their count. */
 int problems_verdict(const struct problems *p, const char *name, size_t n_records, struct err *e);
-/* Reads on through every problem of the CSV text; *out is NULL only if no record could be read. */
+/* Reads on through every problem of the CSV text; *out is NULL only if no record could be read. before:
+ * records of the file that the text leaves out behind its header, so that numbers and lines are right. */
 void roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
-	const char *name, struct problems *problems);
+	const char *name, unsigned before, struct problems *problems);
 /* A problem for each record whose value of a field an earlier record has too. */
 void roster_field_twice(const struct roster *r, const struct field_rule *rule, size_t field,
 	const char *name, struct problems *problems);
@@ -239,6 +240,9 @@ void roster_field_twice(const struct roster *r, const struct field_rule *rule, s
  * problem may be NULL; then e is the first problem, otherwise it is their count. */
 int roster_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
 	const char *name, problem_sink *problem, void *ctx, struct err *e);
+/* Some rows of a text that was proved before, below its header; see roster_collect. */
+int roster_rows_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
+	const char *name, unsigned before, struct err *e);
 /* Reads a CSV roster against a schema: header names in any order, unknown columns refused by name,
  * every record checked, photos found (column 照片 or photo; else <number>.jpg|jpeg|bmp in photo_dir, named
  * by the certificate number or by the 4-digit record number). All errors, one line each, go to
@@ -265,17 +269,20 @@ struct batch_info {
 
 int batch_write(const char *path, const struct schema *s, const struct batch_info *info,
 	const struct roster *r, struct err *e);
-/* Opens and verifies the container and the hash of every entry; nothing is trusted before. */
+/* Opens and verifies the container, the manifest and the records, and of a small batch (500 photos, 16 MiB)
+ * the photos too; those of a larger one are verified by batch_entry, each when it is read. */
 int batch_open(struct batch **out, const char *path, struct err *e);
 /* The same for bytes in memory; they are copied. */
 int batch_parse(struct batch **out, const uint8_t *bytes, size_t len, const char *name,
 	struct err *e);
 void batch_close(struct batch *b);
+/* Verifies every photo now. */
+int batch_prove(struct batch *b, struct err *e);
 const struct batch_info *batch_info(const struct batch *b);
-/* Reads record number (1-based); the caller ends it with record_done. */
+/* Reads record number (1-based), cheapest in rising order; the caller ends it with record_done. */
 int batch_record(struct batch *b, const struct schema *s, unsigned number, struct record *out,
 	struct err *e);
-/* Bytes of one entry (a photo), at most max. */
+/* Bytes of one entry (a photo), at most max, of the size and hash that the manifest names. */
 int batch_entry(struct batch *b, const char *name, struct buf *out, size_t max, struct err *e);
 
 /* ---- photo (photo.c) ---------------------------------------------------------------------------- */

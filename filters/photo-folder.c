@@ -292,7 +292,7 @@ roster_load(struct roster **out, const struct schema *s, const char *csv_path,
 	int rc = file_read(&bytes, csv_path, ROSTER_FILE_MAX, e);
 	if (rc)
 		goto out;
-	roster_collect(&roster, s, bytes.data, bytes.len, base, &problems);
+	roster_collect(&roster, s, bytes.data, bytes.len, base, 0, &problems);
 	if (roster)
 		roster_photos(&problems, roster, s, csv_path, photo_dir);
 	rc = problems_verdict(&problems, base, roster ? roster->n_records : 0, e);

@@ -47,19 +47,33 @@ problems_verdict(const struct problems *p, const char *name, size_t n_records, s
 		name, p->n, n_records);
 }
 
-int
-roster_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
-	const char *name, problem_sink *problem, void *ctx, struct err *e)
+static int
+rows_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
+	const char *name, unsigned before, problem_sink *problem, void *ctx, struct err *e)
 {
 	struct problems problems = {.sink = problem, .ctx = ctx};
 
-	roster_collect(out, s, bytes, len, name, &problems);
+	roster_collect(out, s, bytes, len, name, before, &problems);
 	int rc = problems_verdict(&problems, name, *out ? (*out)->n_records : 0, e);
 	if (rc) {
 		roster_destroy(*out);
 		*out = NULL;
 	}
 	return rc;
+}
+
+int
+roster_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
+	const char *name, problem_sink *problem, void *ctx, struct err *e)
+{
+	return rows_parse(out, s, bytes, len, name, 0, problem, ctx, e);
+}
+
+int
+roster_rows_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
+	const char *name, unsigned before, struct err *e)
+{
+	return rows_parse(out, s, bytes, len, name, before, NULL, NULL, e);
 }
 
 /* ---- the same value twice ---- */

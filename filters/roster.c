@@ -34,6 +34,7 @@ struct roster_reader {
 	const struct schema *schema;
 	const char *name;
 	struct problems *problems;
+	unsigned before; /* records of the file that come before these rows */
 	struct roster *roster;
 	size_t capacity;
 	struct csv_parser csv;
@@ -203,8 +204,8 @@ record_push(struct roster_reader *r, struct err *e)
 	struct record *record = &roster->records[roster->n_records];
 	if (record_create(record, r->schema, e))
 		return NULL;
-	record->number = (unsigned)++roster->n_records;
-	record->line = r->row_line;
+	record->number = r->before + (unsigned)++roster->n_records;
+	record->line = r->before + r->row_line;
 	return record;
 }
 
@@ -286,7 +287,8 @@ row_read(struct roster_reader *r)
 	/* A spreadsheet leaves rows of nothing but commas behind; they hold nothing to lose. */
 	if (!r->row_filled)
 		return;
-	struct record shape = {.number = (unsigned)r->roster->n_records + 1, .line = r->row_line};
+	struct record shape = {.number = r->before + (unsigned)r->roster->n_records + 1,
+		.line = r->before + r->row_line};
 	if (row_problem(r, &shape, &e)) {
 		reader_problem(r, &e);
 		if (!record_push(r, &e)) {
@@ -457,7 +459,7 @@ roster_read(struct roster_reader *r, const uint8_t *bytes, size_t len)
 
 void
 roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
-	const char *name, struct problems *problems)
+	const char *name, unsigned before, struct problems *problems)
 {
 	struct roster_reader *r = calloc(1, sizeof *r);
 	struct roster *roster = calloc(1, sizeof *roster);
@@ -472,7 +474,8 @@ roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes
 		return;
 	}
 	*r = (struct roster_reader){
-		.csv = r->csv, .schema = s, .name = name, .problems = problems, .roster = roster};
+		.csv = r->csv, .schema = s, .name = name, .problems = problems, .roster = roster,
+		.before = before};
 	roster->n_fields = s->n_fields;
 	buf_init(&r->row, 2 * ROSTER_COLUMNS_MAX * ROSTER_CELL_MAX);
 	roster_read(r, bytes, len);

@@ -385,7 +385,9 @@ pack_prove(const struct pack_args *a, const struct pack_template *t, struct batc
 	if (rc)
 		return rc;
 	*info = *batch_info(batch);
-	rc = batch_record(batch, t->schema, info->n_records, &last, e);
+	rc = batch_prove(batch, e);
+	if (!rc)
+		rc = batch_record(batch, t->schema, info->n_records, &last, e);
 	record_done(&last, t->schema);
 	batch_close(batch);
 	return rc;
