@@ -436,6 +436,10 @@ void renderer_destroy(struct renderer *r);
 int face_render(struct renderer *r, const struct record *rec, const uint8_t *photo,
 	size_t photo_len, enum side side, const struct ribbon *ribbon, struct face *out,
 	struct err *e);
+/* Whether every value of a record can be drawn on both sides, without drawing: a problem for each that does not
+ * fit its place or has a character that no font has. where begins the messages. Returns the first one's code. */
+int face_check(struct renderer *r, const struct record *rec, const char *where, problem_sink *problem,
+	void *ctx);
 
 /* ---- the card stream: what the filter hands to the backend (stream.c) ------------------------------- */
 
@@ -446,10 +450,6 @@ struct stream_job {
 	char template_name[64];
 	char template_hash[2 * HASH_LEN + 1];
 	char order[64];
-/* Whether every value of a record can be drawn on both sides, without drawing: a problem for each that does not
- * fit its place or has a character that no font has. where begins the messages. Returns the first one's code. */
-int face_check(struct renderer *r, const struct record *rec, const char *where, problem_sink *problem,
-	void *ctx);
 	char batch_hash[2 * HASH_LEN + 1];
 	char ribbon[16];
 	unsigned n_cards; /* cards in this stream, copies counted */

@@ -197,6 +197,8 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	} else if (p->foreign != 0) {
 		rc = foreign_over(p, "foreign-card-gone", &st, e);
 	}
+	if (rc != 0)
+		return rc;
 	facts->printer_serial = p->job.printer_serial;
 	return 0;
 }
@@ -215,8 +217,6 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 {
 	static const struct chip_id none;
 	struct pass *p = r->p;
-	if (rc != 0)
-		return rc;
 	struct card_row other = {0};
 	char uid[UID_HEX_MAX];
 	int rc;
