@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "filters/template.h"
+#include "filters/dye.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,6 +83,80 @@ test_grays_stay_neutral(void **state)
 		assert_int_equal(dot[0], 255 - v);
 		assert_true(dot[0] == dot[1] && dot[1] == dot[2]);
 	}
+}
+
+/* Every way and the table of a printer without profile: the plain complement, dot for dot. */
+static void
+test_dye_ways_agree(void **state)
+{
+	enum { WAY_W = 83, WAY_H = 29 };
+	static uint32_t rgb[WAY_W * WAY_H];
+	static uint8_t want[3][WAY_W * WAY_H], got[3][WAY_W * WAY_H];
+	uint8_t *ymc[3] = {want[0], want[1], want[2]}, *other[3] = {got[0], got[1], got[2]};
+	const struct dye_tone plain = {0, 0}, dark = {-4, 3};
+	struct dye_table *table[2];
+	uint32_t x = 1;
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rgb); i++)
+		rgb[i] = x = x * 1664525U + 1013904223U;
+	assert_int_equal(dye_table_build(&table[0], &plain, NULL, 0, "", NULL), 0);
+	assert_int_equal(dye_table_build(&table[1], &dark, NULL, 0, "", NULL), 0);
+	dye_convert(ymc, WAY_H, rgb, WAY_W, 0, 0, WAY_W, WAY_H);
+	for (unsigned i = 0; i < WAY_W; i++)
+		assert_int_equal(
+			want[1][i * WAY_H], 255 - (rgb[(WAY_H - 1) * WAY_W + i] >> 8 & 255));
+	for (int t = -1; t < 2; t++) {
+		const struct dye_way *portable = dye_ways;
+		while (portable[1].name)
+			portable++;
+		if (t == 1)
+			dye_convert_by(
+				portable, table[1], ymc, WAY_H, rgb, WAY_W, 0, 0, WAY_W, WAY_H);
+		for (const struct dye_way *way = dye_ways; way->name; way++) {
+			if (!way->runs())
+				continue;
+			memset(got, 0x5a, sizeof got);
+			dye_convert_by(way, t < 0 ? NULL : table[t], other, WAY_H, rgb, WAY_W, 0, 0,
+				WAY_W, WAY_H);
+			assert_memory_equal(got, want, sizeof want);
+		}
+	}
+	free(table[0]);
+	free(table[1]);
+}
+
+static void
+test_tone_curves(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+	} rows[] = {
+		{"Y 0=0 255=200\nM 0=0 128=100 255=255\n", 0},
+		{"Y 0=0\n", ERR_INPUT},
+		{"K 0=0 255=255\n", ERR_INPUT},
+		{"Y 10=0 10=5\n", ERR_INPUT},
+		{"Y 0=0 255=256\n", ERR_INPUT},
+		{"Y 0=0 255=255\nY 0=0 255=255\n", ERR_INPUT},
+	};
+	const struct dye_tone plain = {0, 0}, wild = {11, 0};
+	struct dye_table *t;
+	struct err e;
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const uint8_t *text = (const uint8_t *)rows[i].text;
+		int rc = dye_table_build(&t, &plain, text, strlen(rows[i].text), "t.tones", &e);
+		assert_int_equal(rc, rows[i].rc);
+		if (!rc) {
+			uint32_t black = 0;
+			dye_words_table(t, &black, 1);
+			assert_int_equal(black, 0xffffc8);
+		}
+		free(t);
+	}
+	assert_int_equal(dye_table_build(&t, &wild, NULL, 0, "", &e), ERR_INPUT);
 }
 
 static void
@@ -168,6 +242,8 @@ main(void)
 		cmocka_unit_test(test_orientation),
 		cmocka_unit_test(test_dye_turns_and_spares_resin),
 		cmocka_unit_test(test_grays_stay_neutral),
+		cmocka_unit_test(test_dye_ways_agree),
+		cmocka_unit_test(test_tone_curves),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_impossible_shapes),
 		cmocka_unit_test(test_nothing_to_show),
