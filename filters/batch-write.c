@@ -72,12 +72,13 @@ photo_add(struct writer *w, const struct schema *s, size_t i, struct err *e)
 
 	if (!*r->photo)
 		return 0;
-	buf_init(&bytes, PHOTO_FILE_MAX);
+	size_t max = s->photo_fit ? PHOTO_FIT_MAX : PHOTO_FILE_MAX;
+	buf_init(&bytes, max);
 	/* Checked once more: the file may have changed since the roster was read. */
-	if (file_read(&bytes, r->photo, PHOTO_FILE_MAX, NULL))
+	if (file_read(&bytes, r->photo, max, NULL))
 		rc = err_set(e, ERR_MISSING, _("the photo cannot be read."));
 	else
-		rc = photo_check(s, bytes.data, bytes.len, NULL, e);
+		rc = photo_fit_check(s, &bytes, NULL, e);
 	if (!rc) {
 		snprintf(w->photos[i], sizeof w->photos[i], "photos/%04u.%s", r->number % 10000,
 			photo_suffix(bytes.data, bytes.len));

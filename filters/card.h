@@ -155,6 +155,7 @@ struct schema {
 	char **number_kinds; /* documents other than the resident id that may number a holder */
 	size_t n_number_kinds;
 	unsigned photo_grounds; /* enum photo_ground bits the picture may have, 0: no rule */
+	bool photo_fit; /* asked for at the roster: what nearly keeps ratio and size is made to fit */
 	bool photo_ground_strict; /* another ground is refused; else it is a warning */
 	bool unicode; /* lengths count bytes of UTF-8 and every character is allowed; else GBK's */
 };
@@ -303,6 +304,11 @@ int photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *hei
  * is left in warning (may be NULL), whose text is empty otherwise. */
 int photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *warning,
 	struct err *e);
+/* Crops to the schema's ratio and compresses to its size, as a JPEG. The same bytes give the same result. */
+#define PHOTO_FIT_MAX (16 * 1024 * 1024) /* of what comes in */
+int photo_fit(const struct schema *s, const uint8_t *bytes, size_t len, struct buf *out, struct err *e);
+/* photo_check; with schema.photo_fit what fails is fitted, and bytes are replaced by the result. */
+int photo_fit_check(const struct schema *s, struct buf *bytes, struct err *warning, struct err *e);
 /* Decodes; JPEG by DCT scaling to the smallest size that is at least want_w x want_h. */
 int photo_decode(struct photo *out, const uint8_t *bytes, size_t len, unsigned want_w,
 	unsigned want_h, struct err *e);

@@ -175,12 +175,37 @@ photo_name(const struct photo_folder *f, const struct schema *s, const struct re
 	return 0;
 }
 
+int
+photo_fit_check(const struct schema *s, struct buf *bytes, struct err *warning, struct err *e)
+{
+	struct buf fitted;
+	struct err first = {0};
+	int rc = photo_check(s, bytes->data, bytes->len, warning, &first);
+
+	if (!rc || !s->photo_fit) {
+		if (rc && e)
+			*e = first;
+		return rc;
+	}
+	buf_init(&fitted, PHOTO_FIT_MAX);
+	rc = photo_fit(s, bytes->data, bytes->len, &fitted, e);
+	if (!rc && !(rc = photo_check(s, fitted.data, fitted.len, warning, e))) {
+		buf_done(bytes);
+		*bytes = fitted;
+		return 0;
+	}
+	buf_done(&fitted);
+	return rc;
+}
+
 static int
 photo_file_check(const struct schema *s, const char *path, struct err *warning, struct err *e)
 {
 	struct stat st;
 	struct buf bytes;
-	size_t max = s->photo_max_bytes ? s->photo_max_bytes : PHOTO_FILE_MAX;
+	size_t max = s->photo_fit         ? PHOTO_FIT_MAX
+		     : s->photo_max_bytes ? s->photo_max_bytes
+					  : PHOTO_FILE_MAX;
 
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, ERR_MISSING, _("the photo is not a file."));
@@ -193,7 +218,7 @@ photo_file_check(const struct schema *s, const char *path, struct err *warning, 
 	if (rc)
 		err_set(e, rc, _("the photo cannot be read."));
 	else
-		rc = photo_check(s, bytes.data, bytes.len, warning, e);
+		rc = photo_fit_check(s, &bytes, warning, e);
 	buf_done(&bytes);
 	return rc;
 }

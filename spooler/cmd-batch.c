@@ -24,15 +24,16 @@
 
 struct pack_args {
 	const char *template_name, *templates, *photos, *order, *roster, *out;
-	bool json;
+	bool json, fit_photos;
 };
 
-enum { OPTION_TEMPLATES = 256 };
+enum { OPTION_TEMPLATES = 256, OPTION_FIT_PHOTOS };
 
 static const struct option pack_options[] = {
 	{"template", required_argument, NULL, 't'},
 	{"templates", required_argument, NULL, OPTION_TEMPLATES},
 	{"photos", required_argument, NULL, 'p'},
+	{"fit-photos", no_argument, NULL, OPTION_FIT_PHOTOS},
 	{"order", required_argument, NULL, 'n'},
 	{"output", required_argument, NULL, 'o'},
 	{"json", no_argument, NULL, 'j'},
@@ -51,6 +52,9 @@ pack_args_parse(struct pack_args *a, int argc, char **argv, struct err *e)
 		switch (c) {
 		case 't':
 			a->template_name = optarg;
+			break;
+		case OPTION_FIT_PHOTOS:
+			a->fit_photos = true;
 			break;
 		case OPTION_TEMPLATES:
 			a->templates = optarg;
@@ -442,8 +446,10 @@ pack_run(int argc, char **argv, struct err *e)
 		report.list = json_array();
 		report.warnings = json_array();
 	}
-	if ((rc = template_load(&template, args.templates, args.template_name, e)) ||
-		(rc = roster_load(&roster, template.schema, args.roster, args.photos, pack_problem,
+	if ((rc = template_load(&template, args.templates, args.template_name, e)))
+		goto out;
+	template.schema->photo_fit = args.fit_photos;
+	if ((rc = roster_load(&roster, template.schema, args.roster, args.photos, pack_problem,
 			 &report, e)) ||
 		(rc = chips_check(&template, roster, args.roster, &report, e)) ||
 		(rc = faces_check(&args, roster, &report, e)))
@@ -462,7 +468,7 @@ out:
 
 const struct command commands_batch[] = {
 	{"pack", NULL,
-		N_("[--template NAME] [--photos DIR] [--order NO] [--templates DIR] [--json] "
+		N_("[--template NAME] [--photos DIR] [--fit-photos] [--order NO] [--templates DIR] [--json] "
 		   "ROSTER.csv "
 		   "-o OUT.cards"),
 		N_("check a roster with its photos and pack it into a batch for lp"), pack_run},
