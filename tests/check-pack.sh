@@ -114,7 +114,7 @@ expect "where the template is strict" 65 "the ground behind the head is not whit
 rm "$dir/photos/0001.bmp"
 mv "$dir/good.jpg" "$dir/photos/0001.jpg"
 
-expect "an unknown template" 66 "known are: special-operation" --template gold "$dir/r.csv" $out
+expect "an unknown template" 66 "special-operation" --template gold "$dir/r.csv" $out
 expect "a template outside the folder" 66 "There is no template" --template ../templates "$dir/r.csv" $out
 expect "no output named" 64 "-o FILE.cards" "$dir/r.csv"
 expect "two rosters" 64 "name one roster" "$dir/r.csv" "$dir/r.csv" $out
