@@ -333,7 +333,8 @@ pass_empty(struct pass *p, struct err *e)
 	return r.row.state == CARD_DOUBT ? PASS_HOLD : end;
 }
 
-/* A class gives a job to another member: what an earlier run left in its printer cannot be seen from here. */
+/* A class gives a job to another member: what an earlier run left in its printer cannot be seen
+ * from here. */
 static bool
 card_elsewhere(const struct pass_run *r, struct err *e)
 {

@@ -270,6 +270,24 @@ struct event_head {
 int event_hash(char hash[2 * HASH_LEN + 1], const struct event_head *h);
 void text_hash(char hash[2 * HASH_LEN + 1], const char *text, size_t len);
 #define CHAIN_START "0000000000000000000000000000000000000000000000000000000000000000"
+/* The columns of an event row in the order of EVENT_SELECT. */
+enum {
+	EV_SEQ,
+	EV_AT,
+	EV_UP,
+	EV_KIND,
+	EV_JOB,
+	EV_CARD,
+	EV_ACTOR,
+	EV_DATA,
+	EV_DATA_HASH,
+	EV_PREV,
+	EV_HASH,
+	EV_N
+};
+#define EVENT_SELECT                                                                               \
+	"SELECT seq, at, up, kind, job, card, actor, data, data_hash, prev, hash FROM event "
+const char *column_text(struct sqlite3_stmt *s, int i); /* "" for NULL */
 
 int ledger_schema_check(struct ledger *l, bool *empty, struct err *e);  /* ours, not newer, not foreign */
 int ledger_schema_create(struct sqlite3 *db);                            /* an SQLite code; inside a transaction */

@@ -258,7 +258,8 @@ end_of(const struct err *e)
 	}
 }
 
-/* Another program holds the ledger: nothing moves meanwhile, and the job goes on when it lets go. */
+/* Another program holds the ledger: nothing moves meanwhile, and the job goes on when it lets go.
+ */
 static bool
 ledger_wait(void *ctx, const struct err *e)
 {

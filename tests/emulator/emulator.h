@@ -32,8 +32,8 @@ struct chip {
 	unsigned writes; /* EEPROM writes so far */
 	int value_block; /* block whose value waits for a transfer, -1: none */
 	int32_t value;
-	/* A key B that can be read cannot authenticate. Some chips refuse the authentication (default),
-	 * others accept it and refuse every access after it (true). */
+	/* A key B that can be read cannot authenticate. Some chips refuse the authentication
+	 * (default), others accept it and refuse every access after it (true). */
 	bool readable_b_late;
 	/* faults; writes are counted from 1 over the chip's life: "the next one" is writes + 1 */
 	int tear_at_write;   /* cut the power in the middle of the n-th write, -1 off */
@@ -49,12 +49,14 @@ struct chip {
 struct emu_card {
 	unsigned serial; /* 1-based, in the order the cards were put into the hopper */
 	struct chip chip;
-	/* what the head put on it: artwork upright, RGB 3 bytes a pixel; NULL = that side is untouched */
+	/* what the head put on it: artwork upright, RGB 3 bytes a pixel; NULL = that side is
+	 * untouched */
 	uint8_t *side_rgb[2];
 	unsigned width, height;
 	unsigned panels_used[2]; /* bit i = panel "ymcko"[i] was used on that side */
-	struct chip *second;     /* a second chip that comes into the field with this card, NULL = none */
-	char bin[16]; /* "hopper", "inside", "good", "reject", "hand" */
+	struct chip
+		*second; /* a second chip that comes into the field with this card, NULL = none */
+	char bin[16];    /* "hopper", "inside", "good", "reject", "hand" */
 };
 
 void chip_init(struct chip *c, const uint8_t *uid, unsigned uid_len); /* transport state */
@@ -66,7 +68,8 @@ void chip_set_keys(struct chip *c, const uint8_t key_a[6], const uint8_t key_b[6
 void chip_field(struct chip *c, bool on);
 /* One ISO 14443-3 / MIFARE command as InDataExchange carries it. Returns the PN532 status byte;
  * reply gets at most 16 bytes. The chip's faults are inside; the reader adds the time. */
-int chip_exchange(struct chip *c, const uint8_t *cmd, size_t len, uint8_t *reply, size_t *reply_len);
+int chip_exchange(
+	struct chip *c, const uint8_t *cmd, size_t len, uint8_t *reply, size_t *reply_len);
 bool chip_select(struct chip *c, const uint8_t *uid, unsigned uid_len); /* false: does not answer */
 
 /* ---- the station's antenna: who is in the field now (station.c) ---- */
@@ -88,8 +91,8 @@ void field_leave(struct field *f, struct chip *c);
 /* The reader's side; the caller holds the lock. */
 void field_switch(struct field *f, bool on);
 bool field_holds(const struct field *f, const struct chip *c);
-/* Selects up to max chips into found[], by UID if uid_len > 0. strict: a halted chip wakes only when
- * it is called by its UID. Returns how many answered. */
+/* Selects up to max chips into found[], by UID if uid_len > 0. strict: a halted chip wakes only
+ * when it is called by its UID. Returns how many answered. */
 unsigned field_select(struct field *f, const uint8_t *uid, unsigned uid_len, bool strict,
 	struct chip *found[], unsigned max);
 
@@ -99,16 +102,14 @@ struct pn532;
 /* Makes the pty and a symbolic link to it at link_path; runs in its own thread. */
 struct pn532 *pn532_start(struct field *f, const char *link_path, bool timing);
 /*
- * One line of the console for the reader; returns a malloc'ed one-line answer, "ok..." or "error...".
- *	mute             nothing is answered, not even an ACK, until clear
- *	deaf N           the next N frames are not heard
- *	drop N           the N-th InDataExchange from now is carried out, its response is lost
- *	garbage [N]      the next N (1) responses are noise
- *	bad-dcs [N]      the next N (1) responses carry a wrong check byte
- *	status XX [N]    the next N (1) InDataExchange are not carried out and answer status XX (hex)
- *	unplug, plug     the port vanishes, and comes back under the same link
- *	registers quiet|odd   reset values that libnfc accepts, or wants to change (next wake-up)
- *	strict on|off    halted chips wake only when called by UID, or on any call (default)
+ * One line of the console for the reader; returns a malloc'ed one-line answer, "ok..." or
+ *"error...". mute             nothing is answered, not even an ACK, until clear deaf N the next N
+ *frames are not heard drop N           the N-th InDataExchange from now is carried out, its
+ *response is lost garbage [N]      the next N (1) responses are noise bad-dcs [N]      the next N
+ *(1) responses carry a wrong check byte status XX [N]    the next N (1) InDataExchange are not
+ *carried out and answer status XX (hex) unplug, plug     the port vanishes, and comes back under
+ *the same link registers quiet|odd   reset values that libnfc accepts, or wants to change (next
+ *wake-up) strict on|off    halted chips wake only when called by UID, or on any call (default)
  *	timing on|off, baud N   the time model and the speed of its serial line
  *	log FILE|off     every frame, as hexadecimal text
  *	count            frames and card commands so far

@@ -8,36 +8,10 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "tests/emulator/device.h"
+#include "tests/emulator/evolis.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define REPLY_MAX 128
-
-struct evolis {
-	struct printer *printer;
-	struct parser parser;
-	struct params *params;
-	unsigned mode, mode_saved;
-	bool in_sequence, printed;
-	int side;
-	uint8_t *plane[2][P_COUNT]; /* one byte a dot; NULL = not loaded */
-	uint8_t *half;              /* unpacking room */
-	char last[REPLY_MAX];
-	unsigned long commands, errors, strict_lines;
-	json_t *seen; /* command name -> how often */
-};
-
-#define HOST_BIT 2u /* the document: treat any value with this bit as host mode */
-
-struct call {
-	struct evolis *e;
-	struct parser *c;
-	char reply[REPLY_MAX];
-};
-
-typedef const char *verb_run(struct call *c);
 
 static void
 strict(struct evolis *e, const char *what, const char *text)
@@ -396,175 +370,9 @@ run_rsc(struct call *c)
 	return c->reply;
 }
 
-/* ---- reads ---- */
-
-static const char *
-run_rtp(struct call *c)
-{
-	return c->e->printer->model->title;
-}
-
-static const char *
-run_rsn(struct call *c)
-{
-	return c->e->printer->serial;
-}
-
-static const char *
-run_rfv(struct call *c)
-{
-	return c->e->printer->model->firmware;
-}
-
-static const char *
-run_rkn(struct call *c)
-{
-	return c->e->printer->model->head_kit;
-}
-
-static const char *
-run_rck(struct call *c)
-{
-	(void)c;
-	return "5A3C"; /* model value */
-}
-
-static bool
-cleaning_due(const struct printer *p)
-{
-	return p->faults.cleaning_due || p->since_cleaning >= p->model->cleaning_cards;
-}
-
-static const char *
-run_rlr(struct call *c)
-{
-	static const char *const card[] = {"CARD", "CARD", "SMART CARD", "CONTACTLESS CARD"};
-	const struct printer *p = c->e->printer;
-	if (c->c->argc == 0)
-		return c->e->last;
-	bool good = !strcmp(c->e->last, "OK");
-	switch (c->c->argv[0][0]) {
-	case 'p':
-		return p->inside ? card[p->position] : "NO CARD";
-	case 'r':
-		return good && cleaning_due(p) ? "ERR NEED CLEANING" : c->e->last;
-	case 'c':
-		return cleaning_due(p) ? "NEED CLEANING" : "OK";
-	case 'h':
-		return printer_hopper(p) ? "CARD" : "NO CARD";
-	}
-	return "ERROR PARAMETRES";
-}
-
-static const char *
-run_rse(struct call *c)
-{
-	const struct printer *p = c->e->printer;
-	const char sensor = c->c->argv[0][0];
-	bool high;
-	switch (sensor) {
-	case 'o': /* cover: 0 open, 5 closed */
-		high = !p->faults.cover_open;
-		break;
-	case 'f': /* feeder: 0 empty, 5 cards */
-		high = printer_hopper(p) > 0;
-		break;
-	case 'n': /* near empty */
-		high = printer_hopper(p) < 10;
-		break;
-	case 'p':
-		high = p->inside != NULL;
-		break;
-	case 'r': /* ribbon disc */
-		high = p->reel.kind != NULL;
-		break;
-	case 'c':
-	case 'm':
-	case 'b':
-	case 'M':
-		high = false;
-		break;
-	default:
-		return "ERROR PARAMETRES";
-	}
-	return high ? "5,00 Volts" : "0,00 Volts";
-}
-
-static const char *
-run_rco(struct call *c)
-{
-	const struct printer *p = c->e->printer;
-	unsigned long n = 0, every = p->model->cleaning_cards;
-	switch (c->c->argv[0][0]) {
-	case 'p':
-		n = p->life_panels;
-		break;
-	case 'c':
-		n = p->life_cards;
-		break;
-	case 'a':
-	case 'm':
-		n = every;
-		break;
-	case 'n':
-		n = p->cleanings;
-		break;
-	case 'i':
-	case 'I':
-	case 'l':
-		n = p->reel.sets;
-		break;
-	case 'r':
-		n = cleaning_due(p) ? 0 : every - p->since_cleaning;
-		break;
-	case 'b': /* seen, undocumented */
-	case 'e':
-	case 'f':
-	case 'k':
-	case 's':
-		break;
-	default:
-		return "ERROR PARAMETRES";
-	}
-	snprintf(c->reply, sizeof c->reply, "%lu", n);
-	return c->reply;
-}
-
-static const char *
-run_rcr(struct call *c)
-{
-	const struct reel *r = &c->e->printer->reel;
-	return !r->kind || r->ended || r->sets == 0 ? "ERROR RIBBON" : "OK";
-}
-
-static const char *
-run_rrt(struct call *c)
-{
-	const struct reel *r = &c->e->printer->reel;
-	const char *what = c->c->argc ? c->c->argv[0] : "";
-	if (!c->e->printer->model->ribbon_tag)
-		return "ERROR CDE";
-	if (!r->kind)
-		return "ERR RIB DETECTION";
-	if (!strcmp(what, "count"))
-		snprintf(c->reply, sizeof c->reply, "%u", r->sets);
-	else if (!strcmp(what, "qty"))
-		snprintf(c->reply, sizeof c->reply, "%u", r->capacity);
-	else
-		return "ERROR PARAMETRES";
-	return c->reply;
-}
-
 /* ---- the table ---- */
 
-enum verb_kind { READS, SETS, MOVES };
-
-static const struct verb {
-	const char *name;
-	enum verb_kind kind;
-	unsigned min, max; /* parameters, without the binary part */
-	verb_run *run;
-} verbs[] = {
+static const struct verb verbs[] = {
 	{"Db", SETS, 2, 2, run_db},
 	{"Dbc", SETS, 3, 3, run_dbc},
 	{"Dbp", SETS, 4, 4, run_dbp},
@@ -593,17 +401,7 @@ static const struct verb {
 	{"Psc", SETS, 0, 3, run_psc},
 	{"Rem", READS, 0, 0, run_rem},
 	{"Rsc", READS, 0, 0, run_rsc},
-	{"Rtp", READS, 0, 0, run_rtp},
-	{"Rsn", READS, 0, 0, run_rsn},
-	{"Rfv", READS, 0, 0, run_rfv},
-	{"Rkn", READS, 0, 0, run_rkn},
-	{"Rck", READS, 0, 0, run_rck},
 	{"Rok", READS, 0, 0, run_accept},
-	{"Rlr", READS, 0, 1, run_rlr},
-	{"Rse", READS, 1, 1, run_rse},
-	{"Rco", READS, 1, 1, run_rco},
-	{"Rcr", READS, 0, 0, run_rcr},
-	{"Rrt", READS, 0, 1, run_rrt},
 };
 
 static const struct verb *
@@ -612,6 +410,9 @@ verb_find(const char *name)
 	for (size_t i = 0; i < EMU_LEN(verbs); i++)
 		if (!strcmp(verbs[i].name, name))
 			return &verbs[i];
+	for (size_t i = 0; i < n_evolis_reads; i++)
+		if (!strcmp(evolis_reads[i].name, name))
+			return &evolis_reads[i];
 	return NULL;
 }
 

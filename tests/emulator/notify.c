@@ -2,9 +2,9 @@
  * notify.c - the few system calls of the client that are answered here.
  *
  * open of a USB node gets a handle of its own; ioctl on a handle is usbfs; fstatfs below /sys says
- * sysfs; syncs of the watched folder are counted. Every other call goes on as if nobody had looked. A caller that died or was interrupted
- * meanwhile is never mistaken for another: its notification is checked again after its memory was
- * looked at.
+ * sysfs; syncs of the watched folder are counted. Every other call goes on as if nobody had looked.
+ * A caller that died or was interrupted meanwhile is never mistaken for another: its notification
+ * is checked again after its memory was looked at.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -131,8 +131,8 @@ fd_target_copied(pid_t tid, int fd, char *out, size_t max)
 }
 
 /*
- * Inside a chroot /proc shows the paths of another mount namespace from that namespace's root on: what
- * then stands before the client's own root is cut off.
+ * Inside a chroot /proc shows the paths of another mount namespace from that namespace's root on:
+ * what then stands before the client's own root is cut off.
  */
 static char client_root[PATH_MAX];
 

@@ -21,8 +21,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define TRANSFER_MAX (4u << 20) /* a controller without scatter/gather takes no more in one piece  \
-				 */
+#define TRANSFER_MAX                                                                               \
+	(4u << 20) /* a controller without scatter/gather takes no more in one piece               \
+		    */
 #define USBFS_BULK 3
 #define SPEED_HIGH 3
 
