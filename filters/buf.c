@@ -142,8 +142,8 @@ write_all(int fd, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
-static int
-folder_sync(const char *path)
+int
+file_folder_sync(const char *path)
 {
 	char folder[4096];
 	const char *slash = strrchr(path, '/');
@@ -185,7 +185,7 @@ file_write(const char *path, const void *bytes, size_t len, unsigned mode, struc
 		unlink(temporary);
 		return err_set(e, ERR_STORAGE, _("%s: cannot be written: %s."), path, strerror(saved));
 	}
-	if (folder_sync(path) < 0)
+	if (file_folder_sync(path) < 0)
 		return err_set(e, ERR_STORAGE, _("%s: cannot be made durable: %s."), path,
 			strerror(errno));
 	return 0;

@@ -311,7 +311,7 @@ export_file(struct ledger *l, const char *path, struct err *e)
 			_("%s cannot be written: %s."), path, strerror(errno));
 	if (rc == 0)
 		rc = ledger_export(l, out, e);
-	if (rc == 0 && (fsync(fd) != 0 || rename(beside, path) != 0))
+	if (rc == 0 && (fsync(fd) != 0 || rename(beside, path) != 0 || file_folder_sync(path) != 0))
 		rc = err_set(e, ERR_STORAGE, _("%s cannot be written: %s."), path, strerror(errno));
 	if (out)
 		fclose(out);

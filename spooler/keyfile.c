@@ -264,6 +264,10 @@ keyfile_create(const char *path, struct err *e)
 		rc = err_set(e, errno == EEXIST ? ERR_USAGE : ERR_STORAGE,
 			_("%s: the key file cannot be made: %s."), path, strerror(errno));
 	unlink(complete);
+	/* Cards made with a key whose file a power cut takes away could never be read again. */
+	if (rc == 0 && file_folder_sync(path) < 0)
+		rc = err_set(e, ERR_STORAGE, _("%s: the key file cannot be made: %s."), path,
+			strerror(errno));
 	explicit_bzero(&m, sizeof m);
 	explicit_bzero(text, sizeof text);
 	return rc;

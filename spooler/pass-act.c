@@ -21,7 +21,7 @@ pass_status(struct pass *p, struct printer_status *st, struct err *e)
 	return p->driver->status(p->printer, st, e);
 }
 
-static bool
+bool
 face_used(const struct face *f)
 {
 	for (int i = 0; i < PANEL_COUNT; i++)

@@ -155,11 +155,8 @@ run_printed(struct pass_run *r)
 
 	if (r->card)
 		for (int side = 0; side < SIDE_COUNT; side++)
-			for (int i = 0; i < PANEL_COUNT; i++)
-				if (r->card->face[side].plane[i].fill != PLANE_ABSENT) {
-					r->p->sink->impression(r->p->sink);
-					break;
-				}
+			if (face_used(&r->card->face[side]))
+				r->p->sink->impression(r->p->sink);
 	if (pass_status(r->p, &st, &ignored) == 0)
 		r->p->sink->supplies(r->p->sink, &st);
 }

@@ -487,6 +487,7 @@ int pass_look(struct pass_run *r, struct printer_status *st, struct err *e); /* 
 /* Takes up the open failure record of the run's card, if an earlier run left one. */
 int pass_fault_resume(struct pass_run *r, struct err *e);
 int pass_begin(struct pass *p, const struct stream_card *card, struct err *e);
+bool face_used(const struct face *f); /* any panel carries anything */
 bool fault_at_reader(int fault);
 
 enum { SEEN_GONE = 1, SEEN_STATION = 2, SEEN_INSIDE = 4, SEEN_NOWHERE = 8 };

@@ -45,6 +45,16 @@ is 66 'There is no ledger' card void 1 --reason x
 is 65 'is not a ledger' ledger verify --ledger "$folder/list"
 is 65 'is not a file' ledger verify --ledger "$folder"
 [ ! -e "$folder/ledger.db" ] || { echo 'not ok - a command made a ledger'; failed=1; }
+is 66 '{"status":66,"error":"There is no ledger' job list --json
+is 64 '{"status":64,"error":"There is no command' frob --json
+[ -z "$("$cardspool" job list --json 2>/dev/null)" ] || { echo 'not ok - an error on the standard output'; failed=1; }
+mkdir "$folder/shut" && : >"$folder/shut/ledger.db" && chmod 0 "$folder/shut"
+if [ ! -r "$folder/shut/ledger.db" ]; then
+	is 77 'is closed to this user' job list --ledger "$folder/shut/ledger.db"
+	printf '[paths]\n' >"$folder/shut.conf" && chmod 0 "$folder/shut.conf"
+	CARDSPOOL_CONF=$folder/shut.conf is 77 'shut.conf' job list
+fi
+chmod 700 "$folder/shut"
 printf '[paths]\nledgr=/x\n' >"$CARDSPOOL_CONF"
 is 65 'line 2: there is no setting "ledgr"' job list
 exit $failed

@@ -208,7 +208,6 @@ void params_destroy(struct params *p);
 const char *params_set(struct params *ps, const char *name, unsigned argc, char *const *argv);
 const char *params_get(struct params *ps, const char *name, unsigned argc, char *const *argv);
 const char *params_value(const struct params *ps, const char *key);
-bool params_known(const char *name);
 
 /* ---- USB (usbdev.c) ---- */
 

@@ -134,12 +134,6 @@ param_find(const char *name, bool set)
 	return NULL;
 }
 
-bool
-params_known(const char *name)
-{
-	return param_find(name, true) || param_find(name, false);
-}
-
 /* "Pc;k": the name under which the value is kept. NULL: the key is missing or wrong. */
 static const char *
 param_key(char out[VALUE_MAX], const struct param *d, unsigned *argc, char *const **argv)
