@@ -82,6 +82,8 @@ int buf_printf(struct buf *b, struct err *e, const char *format, ...)
 int file_read(struct buf *b, const char *path, size_t max, struct err *e);
 /* Writes a file complete or not at all: a temporary name beside it, fsync, rename, fsync of the folder. */
 int file_write(const char *path, const void *bytes, size_t len, unsigned mode, struct err *e);
+/* Makes the name of a file that was linked or renamed survive a power cut. 0, or -1 with errno. */
+int file_folder_sync(const char *path);
 
 #define HASH_LEN 32 /* SHA-256 */
 void hash_bytes(uint8_t out[HASH_LEN], const void *bytes, size_t len);
