@@ -315,6 +315,10 @@ int photo_fit_check(const struct schema *s, struct buf *bytes, struct err *warni
 int photo_decode(struct photo *out, const uint8_t *bytes, size_t len, unsigned want_w,
 	unsigned want_h, struct err *e);
 void photo_done(struct photo *p);
+/* The EXIF orientation of a JPEG, 1 to 8; 1 (upright) when it has none. */
+unsigned photo_orientation(const uint8_t *bytes, size_t len);
+/* Turns the pixels upright. photo_probe and photo_decode take account of it by themselves. */
+int photo_turn(struct photo *p, unsigned orientation, struct err *e);
 
 /* ---- chip image (chipmap.c) ----------------------------------------------------------------------- */
 
@@ -322,10 +326,6 @@ void photo_done(struct photo *p);
 #define CHIP_BLOCK_LEN 16
 #define CHIP_SECTORS   16
 
-/* The EXIF orientation of a JPEG, 1 to 8; 1 (upright) when it has none. */
-unsigned photo_orientation(const uint8_t *bytes, size_t len);
-/* Turns the pixels upright. photo_probe and photo_decode take account of it by themselves. */
-int photo_turn(struct photo *p, unsigned orientation, struct err *e);
 /*
  * What the chip shall hold, without keys: MIFARE Classic 1K, block b at block[b].
  * Bit b of data: block b carries record data. Bit b of mac: block b carries the MAC (filled at the
@@ -440,14 +440,14 @@ int template_check(const char *dir, problem_sink *problem, void *ctx, struct err
 struct renderer; /* the per-process drawing state: Pango context, caches; not thread-safe */
 int renderer_create(struct renderer **out, const struct template *t, struct err *e);
 void renderer_destroy(struct renderer *r);
-/* Draws one side of a record. photo: encoded bytes as in the batch. The caller ends it with face_done. */
-int face_render(struct renderer *r, const struct record *rec, const uint8_t *photo,
-	size_t photo_len, enum side side, const struct ribbon *ribbon, struct face *out,
-	struct err *e);
 /* Whether every value of a record can be drawn on both sides, without drawing: a problem for each that does not
  * fit its place or has a character that no font has. where begins the messages. Returns the first one's code. */
 int face_check(struct renderer *r, const struct record *rec, const char *where, problem_sink *problem,
 	void *ctx);
+/* Draws one side of a record. photo: encoded bytes as in the batch. The caller ends it with face_done. */
+int face_render(struct renderer *r, const struct record *rec, const uint8_t *photo,
+	size_t photo_len, enum side side, const struct ribbon *ribbon, struct face *out,
+	struct err *e);
 
 /* ---- the card stream: what the filter hands to the backend (stream.c) ------------------------------- */
 
