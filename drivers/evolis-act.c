@@ -151,17 +151,18 @@ evolis_load(struct printer *p, const struct face faces[SIDE_COUNT], struct err *
 }
 
 int
-evolis_tracks(struct printer *p, const char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1],
-	struct err *e)
+evolis_tracks(
+	struct printer *p, const char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1], struct err *e)
 {
 	if (!p->model->magnetic)
-		return err_set(e, ERR_INPUT, _("The %s cannot write a magnetic stripe."),
-			p->model->name);
+		return err_set(
+			e, ERR_INPUT, _("The %s cannot write a magnetic stripe."), p->model->name);
 	memcpy(p->track, track, sizeof p->track);
 	return 0;
 }
 
-/* Within the card sequence, where the printer's own driver puts them; it writes them before it prints. */
+/* Within the card sequence, where the printer's own driver puts them; it writes them before it
+ * prints. */
 static int
 tracks_send(struct printer *p, struct err *e)
 {

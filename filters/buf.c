@@ -1,8 +1,8 @@
 /*
  * buf.c - bytes: the growing buffer, whole files, hashes and hex.
  *
- * Guarantees: a buffer never passes the ceiling it was made with; a file written here is complete or
- * absent. On failure the buffer keeps what it held.
+ * Guarantees: a buffer never passes the ceiling it was made with; a file written here is complete
+ * or absent. On failure the buffer keeps what it held.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -108,7 +108,8 @@ file_read(struct buf *b, const char *path, size_t max, struct err *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			rc = err_set(e, ERR_MISSING, _("%s: cannot be read: %s."), path, strerror(errno));
+			rc = err_set(e, ERR_MISSING, _("%s: cannot be read: %s."), path,
+				strerror(errno));
 			goto out;
 		}
 		if (n == 0)
@@ -151,7 +152,8 @@ file_folder_sync(const char *path)
 	if (!slash)
 		snprintf(folder, sizeof folder, ".");
 	else
-		snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+		snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path),
+			path);
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -170,7 +172,8 @@ file_write(const char *path, const void *bytes, size_t len, unsigned mode, struc
 		return err_set(e, ERR_USAGE, _("%s: the path is too long."), path);
 	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return err_set(e, ERR_STORAGE, _("%s: cannot be written: %s."), path, strerror(errno));
+		return err_set(
+			e, ERR_STORAGE, _("%s: cannot be written: %s."), path, strerror(errno));
 	int bad = fchmod(fd, mode) < 0 || write_all(fd, bytes, len) < 0 || fsync(fd) < 0;
 	int saved = errno;
 	if (close(fd) < 0 && !bad) {
@@ -183,7 +186,8 @@ file_write(const char *path, const void *bytes, size_t len, unsigned mode, struc
 	}
 	if (bad) {
 		unlink(temporary);
-		return err_set(e, ERR_STORAGE, _("%s: cannot be written: %s."), path, strerror(saved));
+		return err_set(
+			e, ERR_STORAGE, _("%s: cannot be written: %s."), path, strerror(saved));
 	}
 	if (file_folder_sync(path) < 0)
 		return err_set(e, ERR_STORAGE, _("%s: cannot be made durable: %s."), path,
@@ -194,7 +198,8 @@ file_write(const char *path, const void *bytes, size_t len, unsigned mode, struc
 void
 hash_bytes(uint8_t out[HASH_LEN], const void *bytes, size_t len)
 {
-	/* EVP_Digest with a built-in digest fails only without memory; a zero hash never matches. */
+	/* EVP_Digest with a built-in digest fails only without memory; a zero hash never matches.
+	 */
 	if (!EVP_Digest(bytes, len, out, NULL, EVP_sha256(), NULL))
 		memset(out, 0, HASH_LEN);
 }
@@ -214,10 +219,10 @@ hex_build(char *out, const uint8_t *bytes, size_t len)
 static int
 hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0'
-		: c >= 'a' && c <= 'f' ? c - 'a' + 10
-		: c >= 'A' && c <= 'F' ? c - 'A' + 10
-				       : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 int

@@ -1,10 +1,10 @@
 /*
  * card.h - floor 1: values and pure transforms.
  *
- * Owns the words every floor speaks: errors, buffers, records, chip images, planes, the card stream.
- * Nothing declared here touches a device, a database, a key or a global, exits, or writes to stderr.
- * A function that can fail returns 0 or a negative enum err_code and fills struct err once, where the
- * cause is known; callers pass it up.
+ * Owns the words every floor speaks: errors, buffers, records, chip images, planes, the card
+ * stream. Nothing declared here touches a device, a database, a key or a global, exits, or writes
+ * to stderr. A function that can fail returns 0 or a negative enum err_code and fills struct err
+ * once, where the cause is known; callers pass it up.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -46,7 +46,8 @@ enum err_code {
 /*
  * One line for the person who reads it: what, where (file, record, field), what to do.
  * fault: enum fault of drivers/driver.h, 0 when no device is concerned.
- * raw: the device's own words, printable ASCII only; empty when none. Never personal data, never keys.
+ * raw: the device's own words, printable ASCII only; empty when none. Never personal data, never
+ * keys.
  */
 struct err {
 	int code;
@@ -55,13 +56,15 @@ struct err {
 	char raw[ERR_RAW_MAX];
 };
 
-/* Fills e (may be NULL) and returns code. The text is cut at ERR_TEXT_MAX on a character boundary. */
+/* Fills e (may be NULL) and returns code. The text is cut at ERR_TEXT_MAX on a character boundary.
+ */
 int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Puts "prefix: " before the text that is already there. Returns e->code. */
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Records the device's words; control and non-ASCII bytes become \xNN. */
 void err_raw(struct err *e, const void *bytes, size_t len);
-/* The exit status of enum err_code above; doc/EXIT-STATUS and every man page list the same table. */
+/* The exit status of enum err_code above; doc/EXIT-STATUS and every man page list the same table.
+ */
 int err_exit_status(int code);
 
 /* ---- bytes (buf.c) -------------------------------------------------------------------------- */
@@ -80,7 +83,8 @@ int buf_printf(struct buf *b, struct err *e, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Reads a whole file of at most max bytes. The caller frees with buf_done. */
 int file_read(struct buf *b, const char *path, size_t max, struct err *e);
-/* Writes a file complete or not at all: a temporary name beside it, fsync, rename, fsync of the folder. */
+/* Writes a file complete or not at all: a temporary name beside it, fsync, rename, fsync of the
+ * folder. */
 int file_write(const char *path, const void *bytes, size_t len, unsigned mode, struct err *e);
 /* Makes the name of a file that was linked or renamed survive a power cut. 0, or -1 with errno. */
 int file_folder_sync(const char *path);
@@ -92,22 +96,26 @@ void hex_build(char *out, const uint8_t *bytes, size_t len);
 /* Exactly 2 * len hex digits, else ERR_INPUT. */
 int hex_parse(uint8_t *out, size_t len, const char *hex);
 
-/* ---- character sets (charset.c) --------------------------------------------------------------- */
+/* ---- character sets (charset.c) ---------------------------------------------------------------
+ */
 
-/* UTF-8 (with or without BOM), else strict GB18030, else ERR_INPUT naming the line of the first broken
- * byte. Appends UTF-8 without BOM to out. name: what the file is called in messages. */
-int charset_to_utf8(struct buf *out, const uint8_t *in, size_t len, const char *name, struct err *e);
-/* CP936 as iconv's GBK writes it, two-byte characters only. Writes at most max bytes, *len tells how
- * many. ERR_INPUT names the first character GBK lacks as U+XXXX; ERR_STORAGE-free: too long is the
- * caller's check of *len, which is the full length needed. */
+/* UTF-8 (with or without BOM), else strict GB18030, else ERR_INPUT naming the line of the first
+ * broken byte. Appends UTF-8 without BOM to out. name: what the file is called in messages. */
+int charset_to_utf8(
+	struct buf *out, const uint8_t *in, size_t len, const char *name, struct err *e);
+/* CP936 as iconv's GBK writes it, two-byte characters only. Writes at most max bytes, *len tells
+ * how many. ERR_INPUT names the first character GBK lacks as U+XXXX; ERR_STORAGE-free: too long is
+ * the caller's check of *len, which is the full length needed. */
 int charset_to_gbk(uint8_t *out, size_t max, size_t *len, const char *utf8, struct err *e);
 int charset_from_gbk(char *out, size_t max, const uint8_t *gbk, size_t len, struct err *e);
 /* Bytes of the UTF-8 character at text (1-4) with its code point in *cp, 0 if it is not one. */
 size_t utf8_next(uint32_t *cp, const void *text, size_t len);
 
-/* ---- plain text files people write (lines.c) ---------------------------------------------------- */
+/* ---- plain text files people write (lines.c) ----------------------------------------------------
+ */
 
-/* Numbered lines of a UTF-8 text, comments (# outside quotation marks) and blanks at both ends removed. */
+/* Numbered lines of a UTF-8 text, comments (# outside quotation marks) and blanks at both ends
+ * removed. */
 struct lines {
 	const uint8_t *at, *end;
 	const char *name; /* of the file, for messages */
@@ -116,19 +124,22 @@ struct lines {
 };
 
 void lines_init(struct lines *l, const uint8_t *bytes, size_t len, const char *name);
-/* 1: the next line that holds anything is in text; 0: the end; negative: a line no one can have meant. */
+/* 1: the next line that holds anything is in text; 0: the end; negative: a line no one can have
+ * meant. */
 int lines_next(struct lines *l, struct err *e);
 /* Cuts the next word (between blanks) off *rest; NULL at the end. Writes into the line. */
 char *lines_word(char **rest);
 
-/* ---- record and schema (schema.c, record.c, idnumber.c) ---------------------------------------- */
+/* ---- record and schema (schema.c, record.c, idnumber.c) ----------------------------------------
+ */
 
 #define FIELD_NAME_MAX 48
 
 enum field_kind {
 	FIELD_TEXT,
 	FIELD_DATE,   /* accepted YYYYMMDD, YYYY-MM-DD, YYYY/M/D; must exist; kept as YYYYMMDD */
-	FIELD_CERTNO, /* T or TM + resident id with MOD 11-2 check digit, or the declared other kind */
+	FIELD_CERTNO, /* T or TM + resident id with MOD 11-2 check digit, or the declared other kind
+		       */
 	FIELD_SEX,
 	FIELD_DIGITS
 };
@@ -150,22 +161,24 @@ struct schema {
 	char title[128];
 	struct field_rule *fields;
 	size_t n_fields;
-	int number_field; /* index of the field that identifies a holder (certificate number), or -1 */
+	int number_field; /* index of the field that identifies a holder (certificate number), or -1
+			   */
 	int name_field;   /* index of the holder's name, or -1 */
 	bool photo_required;
 	unsigned photo_max_bytes, photo_ratio_h, photo_ratio_w; /* 0: no rule */
 	char **number_kinds; /* documents other than the resident id that may number a holder */
 	size_t n_number_kinds;
 	unsigned photo_grounds; /* enum photo_ground bits the picture may have, 0: no rule */
-	bool photo_fit; /* asked for at the roster: what nearly keeps ratio and size is made to fit */
+	bool photo_fit; /* asked for at the roster: what nearly keeps ratio and size is made to fit
+			 */
 	bool photo_ground_strict; /* another ground is refused; else it is a warning */
 	bool unicode; /* lengths count bytes of UTF-8 and every character is allowed; else GBK's */
 };
 
 #define SCHEMA_FILE_MAX (64 * 1024)
 /* The text of a record.schema; name is what messages call it. */
-int schema_parse(struct schema **out, const uint8_t *bytes, size_t len, const char *name,
-	struct err *e);
+int schema_parse(
+	struct schema **out, const uint8_t *bytes, size_t len, const char *name, struct err *e);
 int schema_load(struct schema **out, const char *path, struct err *e);
 void schema_destroy(struct schema *s);
 int schema_field(const struct schema *s, const char *name); /* index or -1 */
@@ -178,7 +191,8 @@ struct record {
 	unsigned line;     /* where the roster has it, for messages; 0 = unknown */
 };
 
-/* Gets every error of a roster, one at a time. One of code ERR_NONE is a warning: it refuses nothing. */
+/* Gets every error of a roster, one at a time. One of code ERR_NONE is a warning: it refuses
+ * nothing. */
 typedef void problem_sink(void *ctx, const struct err *e);
 
 /* All values empty. */
@@ -186,16 +200,17 @@ int record_create(struct record *r, const struct schema *s, struct err *e);
 int record_copy(struct record *out, const struct record *r, const struct schema *s, struct err *e);
 /* "roster.csv: record 7 (line 8)", as every message about a record begins. */
 void record_place(char *out, size_t max, const char *source, unsigned number, unsigned line);
-/* record_check, but every problem goes to problem(); returns the first one's code, 0 if there is none. */
+/* record_check, but every problem goes to problem(); returns the first one's code, 0 if there is
+ * none. */
 int record_problems(struct record *r, const struct schema *s, const char *source, unsigned line,
 	problem_sink *problem, void *ctx);
 /* The three spellings to YYYYMMDD; false if it is none of them or the day does not exist. */
 bool date_parse(char out[9], const char *text);
 void record_done(struct record *r, const struct schema *s);
-/* Normalises dates and check digits in place and applies every rule of the schema. source: the file's
- * name for messages, which read "roster.csv: record 7 (line 8): field 证号: …". */
-int record_check(struct record *r, const struct schema *s, const char *source, unsigned line,
-	struct err *e);
+/* Normalises dates and check digits in place and applies every rule of the schema. source: the
+ * file's name for messages, which read "roster.csv: record 7 (line 8): field 证号: …". */
+int record_check(
+	struct record *r, const struct schema *s, const char *source, unsigned line, struct err *e);
 /* Writes the masked value into out (always terminated). */
 void record_mask(char *out, size_t max, const struct schema *s, const struct record *r, int field);
 void value_mask(char *out, size_t max, enum mask_kind kind, const char *value);
@@ -207,7 +222,8 @@ char idnumber_check_digit(const char *digits17);
 /* True if id is 18 characters, its birth date exists and its check digit is right. */
 bool idnumber_valid(const char *id18);
 
-/* ---- roster (roster.c) and batch (batch.c) ------------------------------------------------------ */
+/* ---- roster (roster.c) and batch (batch.c) ------------------------------------------------------
+ */
 
 struct roster {
 	size_t n_fields; /* of the schema it was read against */
@@ -232,36 +248,38 @@ void problems_add(void *problems, const struct err *e);
 void problems_warn(const struct problems *p, const struct err *e);
 /* 0 if there were none; else the first one's code, and in e the first (no sink) or their count. */
 int problems_verdict(const struct problems *p, const char *name, size_t n_records, struct err *e);
-/* Reads on through every problem of the CSV text; *out is NULL only if no record could be read. before:
- * records of the file that the text leaves out behind its header, so that numbers and lines are right. */
+/* Reads on through every problem of the CSV text; *out is NULL only if no record could be read.
+ * before: records of the file that the text leaves out behind its header, so that numbers and lines
+ * are right. */
 void roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
 	const char *name, unsigned before, struct problems *problems);
 /* A problem for each record whose value of a field an earlier record has too. */
 void roster_field_twice(const struct roster *r, const struct field_rule *rule, size_t field,
 	const char *name, struct problems *problems);
-/* The CSV text alone: records are checked, column 照片 is kept as it is written, no folder is looked at.
- * problem may be NULL; then e is the first problem, otherwise it is their count. */
+/* The CSV text alone: records are checked, column 照片 is kept as it is written, no folder is
+ * looked at. problem may be NULL; then e is the first problem, otherwise it is their count. */
 int roster_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
 	const char *name, problem_sink *problem, void *ctx, struct err *e);
 /* Some rows of a text that was proved before, below its header; see roster_collect. */
 int roster_rows_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
 	const char *name, unsigned before, struct err *e);
 /* Reads a CSV roster against a schema: header names in any order, unknown columns refused by name,
- * every record checked, photos found (column 照片 or photo; else <number>.jpg|jpeg|bmp in photo_dir, named
- * by the certificate number or by the 4-digit record number). All errors, one line each, go to
- * problem(); the return is the first one's code. */
+ * every record checked, photos found (column 照片 or photo; else <number>.jpg|jpeg|bmp in
+ * photo_dir, named by the certificate number or by the 4-digit record number). All errors, one line
+ * each, go to problem(); the return is the first one's code. */
 int roster_load(struct roster **out, const struct schema *s, const char *csv_path,
 	const char *photo_dir, void (*problem)(void *ctx, const struct err *e), void *ctx,
 	struct err *e);
 void roster_destroy(struct roster *r);
-/* Appends the records as the CSV that roster_parse reads; photo(ctx, record) names the photo cell. */
+/* Appends the records as the CSV that roster_parse reads; photo(ctx, record) names the photo cell.
+ */
 int roster_build(struct buf *out, const struct schema *s, const struct roster *r,
 	const char *(*photo)(void *ctx, size_t index), void *ctx, struct err *e);
 
 #define BATCH_MIME "application/vnd.cardspool.batch"
 
-/* An ordinary ZIP: mimetype (stored, first), manifest.json (template, order, count, SHA-256 of every
- * entry), records.csv (UTF-8), photos/NNNN.jpg|bmp. */
+/* An ordinary ZIP: mimetype (stored, first), manifest.json (template, order, count, SHA-256 of
+ * every entry), records.csv (UTF-8), photos/NNNN.jpg|bmp. */
 struct batch;
 struct batch_info {
 	char template_name[64];
@@ -272,12 +290,13 @@ struct batch_info {
 
 int batch_write(const char *path, const struct schema *s, const struct batch_info *info,
 	const struct roster *r, struct err *e);
-/* Opens and verifies the container, the manifest and the records, and of a small batch (500 photos, 16 MiB)
- * the photos too; those of a larger one are verified by batch_entry, each when it is read. */
+/* Opens and verifies the container, the manifest and the records, and of a small batch (500 photos,
+ * 16 MiB) the photos too; those of a larger one are verified by batch_entry, each when it is read.
+ */
 int batch_open(struct batch **out, const char *path, struct err *e);
 /* The same for bytes in memory; they are copied. */
-int batch_parse(struct batch **out, const uint8_t *bytes, size_t len, const char *name,
-	struct err *e);
+int batch_parse(
+	struct batch **out, const uint8_t *bytes, size_t len, const char *name, struct err *e);
 void batch_close(struct batch *b);
 /* Verifies every photo now. */
 int batch_prove(struct batch *b, struct err *e);
@@ -288,7 +307,8 @@ int batch_record(struct batch *b, const struct schema *s, unsigned number, struc
 /* Bytes of one entry (a photo), at most max, of the size and hash that the manifest names. */
 int batch_entry(struct batch *b, const char *name, struct buf *out, size_t max, struct err *e);
 
-/* ---- photo (photo.c) ---------------------------------------------------------------------------- */
+/* ---- photo (photo.c) ----------------------------------------------------------------------------
+ */
 
 /* A decoded picture, BGRX 32 bit native words as Cairo's RGB24, stride = 4 * width. */
 struct photo {
@@ -296,19 +316,22 @@ struct photo {
 	uint8_t *pixels;
 };
 
-/* Size and kind from the header alone. ERR_INPUT if neither BMP nor JPEG, or damaged, or of absurd size. */
+/* Size and kind from the header alone. ERR_INPUT if neither BMP nor JPEG, or damaged, or of absurd
+ * size. */
 #define PHOTO_FILE_MAX (1024 * 1024)
 enum photo_ground { PHOTO_WHITE = 1, PHOTO_BLUE = 2 };
 /* "jpg" or "bmp" by content, NULL for anything else. */
 const char *photo_suffix(const uint8_t *bytes, size_t len);
 int photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *height, struct err *e);
-/* Checks size in bytes, ratio, kind and ground against the schema's rules. What only deserves a second look
- * is left in warning (may be NULL), whose text is empty otherwise. */
+/* Checks size in bytes, ratio, kind and ground against the schema's rules. What only deserves a
+ * second look is left in warning (may be NULL), whose text is empty otherwise. */
 int photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *warning,
 	struct err *e);
-/* Crops to the schema's ratio and compresses to its size, as a JPEG. The same bytes give the same result. */
+/* Crops to the schema's ratio and compresses to its size, as a JPEG. The same bytes give the same
+ * result. */
 #define PHOTO_FIT_MAX (16 * 1024 * 1024) /* of what comes in */
-int photo_fit(const struct schema *s, const uint8_t *bytes, size_t len, struct buf *out, struct err *e);
+int photo_fit(
+	const struct schema *s, const uint8_t *bytes, size_t len, struct buf *out, struct err *e);
 /* photo_check; with schema.photo_fit what fails is fitted, and bytes are replaced by the result. */
 int photo_fit_check(const struct schema *s, struct buf *bytes, struct err *warning, struct err *e);
 /* Decodes; JPEG by DCT scaling to the smallest size that is at least want_w x want_h. */
@@ -320,7 +343,8 @@ unsigned photo_orientation(const uint8_t *bytes, size_t len);
 /* Turns the pixels upright. photo_probe and photo_decode take account of it by themselves. */
 int photo_turn(struct photo *p, unsigned orientation, struct err *e);
 
-/* ---- chip image (chipmap.c) ----------------------------------------------------------------------- */
+/* ---- chip image (chipmap.c)
+ * ----------------------------------------------------------------------- */
 
 #define CHIP_BLOCKS    64
 #define CHIP_BLOCK_LEN 16
@@ -346,15 +370,16 @@ int chip_image_build(struct chip_image *out, const struct chip_map *m, const str
 	const struct record *r, struct err *e);
 /* The blocks a map gives to data and to the MAC, without a record: what a reader has to fetch. */
 void chip_map_blocks(const struct chip_map *m, uint64_t *data, uint64_t *mac);
-/* The way back: blocks as read from a chip to UTF-8 values, padding taken off. Rules of the schema are not
- * applied. ERR_INPUT if bytes are not GBK or a literal is not where the map has it. out is ended with
- * record_done. */
+/* The way back: blocks as read from a chip to UTF-8 values, padding taken off. Rules of the schema
+ * are not applied. ERR_INPUT if bytes are not GBK or a literal is not where the map has it. out is
+ * ended with record_done. */
 int chip_image_parse(const struct chip_image *c, const struct chip_map *m, const struct schema *s,
 	struct record *out, struct err *e);
 /* SHA-256 over the data blocks in order: what the ledger keeps. */
 void chip_image_hash(uint8_t out[HASH_LEN], const struct chip_image *c);
 
-/* ---- planes (planes.c) ------------------------------------------------------------------------------ */
+/* ---- planes (planes.c)
+ * ------------------------------------------------------------------------------ */
 
 enum panel { PANEL_Y, PANEL_M, PANEL_C, PANEL_K, PANEL_O, PANEL_UV, PANEL_COUNT };
 extern const char panel_letters[PANEL_COUNT + 1]; /* "YMCKOU" */
@@ -363,19 +388,18 @@ enum side { SIDE_FRONT, SIDE_BACK, SIDE_COUNT };
 extern const char *const side_names[SIDE_COUNT];
 
 /*
- * One ribbon panel's worth of dots, in feed orientation: a line runs across the short edge of the card,
- * lines advance along the long edge. The landscape artwork (w x h) is turned 90 degrees clockwise:
- * artwork pixel (x, y) is line x, dot h - 1 - y.
- *   Y M C: 8 bits a dot, 0 no dye, 255 full.  K O UV: 1 bit a dot, 1 = printed, most significant bit
- *   first, padding bits 0.
- * fill: PLANE_BLANK and PLANE_FULL carry no data (data NULL); PLANE_DATA owns data.
+ * One ribbon panel's worth of dots, in feed orientation: a line runs across the short edge of the
+ * card, lines advance along the long edge. The landscape artwork (w x h) is turned 90 degrees
+ * clockwise: artwork pixel (x, y) is line x, dot h - 1 - y. Y M C: 8 bits a dot, 0 no dye, 255
+ * full.  K O UV: 1 bit a dot, 1 = printed, most significant bit first, padding bits 0. fill:
+ * PLANE_BLANK and PLANE_FULL carry no data (data NULL); PLANE_DATA owns data.
  */
 enum plane_fill { PLANE_ABSENT, PLANE_BLANK, PLANE_FULL, PLANE_DATA };
 struct plane {
 	enum plane_fill fill;
-	unsigned bits;         /* 8 or 1 */
-	unsigned dots, lines;  /* 648 x 1016 at 300 dpi */
-	size_t stride;         /* bytes a line */
+	unsigned bits;        /* 8 or 1 */
+	unsigned dots, lines; /* 648 x 1016 at 300 dpi */
+	size_t stride;        /* bytes a line */
 	uint8_t *data;
 };
 
@@ -393,26 +417,26 @@ void plane_done(struct plane *p);
 void face_done(struct face *f);
 /* SHA-256 over panel letter, fill, geometry and data of every panel that is not absent. */
 void face_hash(uint8_t out[HASH_LEN], const struct face *f);
-/* What the head will put on white PVC: upright landscape artwork, BGRX. The caller frees *pixels. */
-int face_to_rgb(const struct face *f, uint8_t **pixels, unsigned *width, unsigned *height,
-	struct err *e);
+/* What the head will put on white PVC: upright landscape artwork, BGRX. The caller frees *pixels.
+ */
+int face_to_rgb(
+	const struct face *f, uint8_t **pixels, unsigned *width, unsigned *height, struct err *e);
 
-/* The faces below each other as an RGB PNG (face-png.c; linked into cardspool only). */
-int face_png_build(struct buf *out, const struct face *const *faces, size_t n, unsigned dpi,
-	struct err *e);
-
-/* ---- ribbons: which panels a side may use (ribbon.c) ------------------------------------------------- */
+/* ---- ribbons: which panels a side may use (ribbon.c)
+ * ------------------------------------------------- */
 
 struct ribbon {
 	const char *name;  /* as the PPD and Evolis' Pr write it: "ymcko" */
 	const char *front; /* panel letters in print order: "YMCKO" */
 	const char *back;  /* "" = the back cannot be printed with one card's worth of ribbon */
-	unsigned dye_lines; /* half panel: Y M C reach this many lines at most; 0 = the whole card */
+	unsigned
+		dye_lines; /* half panel: Y M C reach this many lines at most; 0 = the whole card */
 };
 const struct ribbon *ribbon_find(const char *name); /* NULL if unknown */
 extern const struct ribbon ribbons[];               /* ends with a NULL name */
 
-/* ---- template and face (template.c, template-build.c, face.c) ----------------------------------------- */
+/* ---- template and face (template.c, template-build.c, face.c)
+ * ----------------------------------------- */
 
 struct template;
 /* Maps a compiled template folder (DIR/template.bin, record.schema, chip.map). */
@@ -420,10 +444,12 @@ int template_open(struct template **out, const char *dir, struct err *e);
 void template_close(struct template *t);
 const char *template_name(const struct template *t);
 const struct schema *template_schema(const struct template *t);
-const struct chip_map *template_chip_map(const struct template *t); /* NULL: the card has no chip data */
+const struct chip_map *template_chip_map(
+	const struct template *t); /* NULL: the card has no chip data */
 bool template_has_side(const struct template *t, enum side side);
 unsigned template_dpi(const struct template *t);
-/* Where box i lies on the artwork; false behind the last one. name: of its field, the template's. */
+/* Where box i lies on the artwork; false behind the last one. name: of its field, the template's.
+ */
 struct template_box {
 	enum side side;
 	unsigned x, y, w, h;
@@ -431,25 +457,29 @@ struct template_box {
 };
 bool template_box_get(const struct template *t, size_t i, struct template_box *out);
 void template_hash(const struct template *t, uint8_t out[HASH_LEN]);
-/* Compiles DIR's SVG files to DIR/template.bin (or out_path). The only place where SVG is parsed. */
+/* Compiles DIR's SVG files to DIR/template.bin (or out_path). The only place where SVG is parsed.
+ */
 int template_build(const char *dir, const char *out_path, struct err *e);
-/* Every problem of a template folder, one at a time, "front.svg: box 姓名: …"; 0 when nothing but warnings
- * (code ERR_NONE) was found. */
+/* Every problem of a template folder, one at a time, "front.svg: box 姓名: …"; 0 when nothing but
+ * warnings (code ERR_NONE) was found. */
 int template_check(const char *dir, problem_sink *problem, void *ctx, struct err *e);
 
 struct renderer; /* the per-process drawing state: Pango context, caches; not thread-safe */
 int renderer_create(struct renderer **out, const struct template *t, struct err *e);
 void renderer_destroy(struct renderer *r);
-/* Whether every value of a record can be drawn on both sides, without drawing: a problem for each that does not
- * fit its place or has a character that no font has. where begins the messages. Returns the first one's code. */
-int face_check(struct renderer *r, const struct record *rec, const char *where, problem_sink *problem,
-	void *ctx);
-/* Draws one side of a record. photo: encoded bytes as in the batch. The caller ends it with face_done. */
+/* Whether every value of a record can be drawn on both sides, without drawing: a problem for each
+ * that does not fit its place or has a character that no font has. where begins the messages.
+ * Returns the first one's code. */
+int face_check(struct renderer *r, const struct record *rec, const char *where,
+	problem_sink *problem, void *ctx);
+/* Draws one side of a record. photo: encoded bytes as in the batch. The caller ends it with
+ * face_done. */
 int face_render(struct renderer *r, const struct record *rec, const uint8_t *photo,
 	size_t photo_len, enum side side, const struct ribbon *ribbon, struct face *out,
 	struct err *e);
 
-/* ---- the card stream: what the filter hands to the backend (stream.c) ------------------------------- */
+/* ---- the card stream: what the filter hands to the backend (stream.c)
+ * ------------------------------- */
 
 #define STREAM_MIME  "application/vnd.cardspool.stream"
 #define STREAM_MAGIC "CARDSTRM"
@@ -484,21 +514,21 @@ void stream_card_done(struct stream_card *c);
 /* Some track of the magnetic stripe is to be written. */
 bool stream_card_magnetic(const struct stream_card *c);
 
-/* Writing: begin, card ..., then end or error. Plain write(2) on fd; a short pipe blocks, EPIPE is an
- * error. */
+/* Writing: begin, card ..., then end or error. Plain write(2) on fd; a short pipe blocks, EPIPE is
+ * an error. */
 int stream_write_begin(int fd, const struct stream_job *job, struct err *e);
 int stream_write_card(int fd, const struct stream_card *card, struct err *e);
 int stream_write_error(int fd, const struct err *cause, struct err *e);
 int stream_write_end(int fd, unsigned n_cards, struct err *e);
 
-/* Reading. Every frame is checked (length, CRC, order of frames) before it is believed; the hashes of faces
- * and chip are taken of what was read. */
+/* Reading. Every frame is checked (length, CRC, order of frames) before it is believed; the hashes
+ * of faces and chip are taken of what was read. */
 enum stream_item { STREAM_CARD, STREAM_ERROR, STREAM_END };
 struct stream_reader;
 int stream_open(struct stream_reader **out, int fd, struct stream_job *job, struct err *e);
 void stream_close(struct stream_reader *r);
-/* On STREAM_CARD fills card (end it with stream_card_done); on STREAM_ERROR fills cause, which the filter
- * wrote for a person. A stream that just stops is ERR_PROTOCOL, never STREAM_END. */
+/* On STREAM_CARD fills card (end it with stream_card_done); on STREAM_ERROR fills cause, which the
+ * filter wrote for a person. A stream that just stops is ERR_PROTOCOL, never STREAM_END. */
 int stream_next(struct stream_reader *r, enum stream_item *item, struct stream_card *card,
 	struct err *cause, struct err *e);
 

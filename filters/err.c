@@ -1,8 +1,8 @@
 /*
  * err.c - the one error struct.
  *
- * Owns the text that reaches a person and the table of exit statuses. Guarantees: always terminated, cut
- * on a character boundary, never a control byte from a device. Cannot fail.
+ * Owns the text that reaches a person and the table of exit statuses. Guarantees: always
+ * terminated, cut on a character boundary, never a control byte from a device. Cannot fail.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */

@@ -150,8 +150,9 @@ photo_fits(const struct photo *photo, const struct box *box)
 static void
 photo_cut(uint32_t *out, size_t pitch, const struct box *box, const struct photo *photo)
 {
-	const uint8_t *from = photo->pixels + 4 * ((size_t)((photo->height - box->h) / 2) * photo->width +
-						      (photo->width - box->w) / 2);
+	const uint8_t *from =
+		photo->pixels + 4 * ((size_t)((photo->height - box->h) / 2) * photo->width +
+					    (photo->width - box->w) / 2);
 
 	for (unsigned y = 0; y < box->h; y++)
 		memcpy(out + y * pitch, from + 4 * (size_t)y * photo->width, 4 * (size_t)box->w);

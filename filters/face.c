@@ -352,8 +352,8 @@ out:
 }
 
 int
-face_check(struct renderer *r, const struct record *rec, const char *where,
-	problem_sink *problem, void *ctx)
+face_check(struct renderer *r, const struct record *rec, const char *where, problem_sink *problem,
+	void *ctx)
 {
 	const struct template *t = r->template;
 	int first = 0;
@@ -361,8 +361,7 @@ face_check(struct renderer *r, const struct record *rec, const char *where,
 	for (size_t i = 0; i < t->n_boxes; i++) {
 		const struct box *b = &t->boxes[i];
 		struct err e = {0};
-		if (!box_has_field(b) || !rec->values[b->field][0] ||
-			!box_is_shown(b, rec->values))
+		if (!box_has_field(b) || !rec->values[b->field][0] || !box_is_shown(b, rec->values))
 			continue;
 		const char *value = rec->values[b->field];
 		int rc = b->kind == BOX_BARCODE ? barcode_check(b, value, where, &e)

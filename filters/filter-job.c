@@ -55,7 +55,7 @@ ranges_parse(struct filter_job *j, const char *text, struct err *e)
 		}
 		if (!good || last < first || (*p && *p != ','))
 			return err_set(e, ERR_INPUT,
-				_("The range of pages is not one: write it as 1-3,7 in rising "
+				_("The range is not one: write it as 1-3,7 in rising "
 				  "order."));
 		j->ranges[j->n_ranges].first = first;
 		j->ranges[j->n_ranges++].last = last;

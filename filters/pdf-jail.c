@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 static const unsigned page_seconds = 60, open_seconds = 60;
-static const rlim_t memory_max = (rlim_t)2048 << 20;
+enum { MEMORY_MAX_MIB = 2048 };
 
 struct pdf_jail {
 	pid_t pid; /* 0: gone */
@@ -104,7 +104,7 @@ limits_set(void)
 		{RLIMIT_CORE, 0},
 		{RLIMIT_FSIZE, 0},
 #ifndef __SANITIZE_ADDRESS__
-		{RLIMIT_AS, memory_max},
+		{RLIMIT_AS, (rlim_t)MEMORY_MAX_MIB << 20},
 #endif
 	};
 

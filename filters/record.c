@@ -278,8 +278,8 @@ field_problem(const struct record *r, const struct schema *s, const struct field
 	if ((rc = kind_problem(r, f, value, e)))
 		return rc;
 	if (f->kind != FIELD_DATE && bytes > f->max_bytes)
-		return err_set(e, ERR_INPUT, _("%zu bytes in %s, at most %zu fit; shorten it."), bytes,
-			s->unicode ? "UTF-8" : "GBK", f->max_bytes);
+		return err_set(e, ERR_INPUT, _("%zu bytes in %s, at most %zu fit; shorten it."),
+			bytes, s->unicode ? "UTF-8" : "GBK", f->max_bytes);
 	return 0;
 }
 

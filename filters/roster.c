@@ -473,8 +473,11 @@ roster_collect(struct roster **out, const struct schema *s, const uint8_t *bytes
 		free(roster);
 		return;
 	}
-	*r = (struct roster_reader){
-		.csv = r->csv, .schema = s, .name = name, .problems = problems, .roster = roster,
+	*r = (struct roster_reader){.csv = r->csv,
+		.schema = s,
+		.name = name,
+		.problems = problems,
+		.roster = roster,
 		.before = before};
 	roster->n_fields = s->n_fields;
 	buf_init(&r->row, 2 * ROSTER_COLUMNS_MAX * ROSTER_CELL_MAX);

@@ -284,7 +284,8 @@ schema_line(struct schema_reader *r, struct err *e)
 		if (!strcmp(schema_lines[i].word, word))
 			return schema_lines[i].parse(r, rest, e);
 	return line_error(r, e,
-		_("a line begins with template, title, charset, number, holder, photo, kinds or field."));
+		_("a line begins with template, title, charset, number, holder, photo, kinds or "
+		  "field."));
 }
 
 /* The names that wait for their fields. */

@@ -233,9 +233,9 @@ seal_add(struct build *b, size_t index, struct err *e)
 
 	if (!surface)
 		return ERR_SYSTEM;
-	int rc = box->kind == BOX_ART ? svg_draw_box(b->svg[box->side], cr, b->width, b->height,
-						box, e)
-				      : seal_draw(b, cr, box, e);
+	int rc = box->kind == BOX_ART
+			 ? svg_draw_box(b->svg[box->side], cr, b->width, b->height, box, e)
+			 : seal_draw(b, cr, box, e);
 	cairo_destroy(cr);
 	cairo_surface_flush(surface);
 	if (!rc)
@@ -328,8 +328,7 @@ fields_check(const struct build *b, struct err *e)
 
 	if (rc || (rc = schema_load(&schema, path, e)))
 		return rc;
-	for (size_t i = 0; !rc && i < b->n_boxes; i++)
-	{
+	for (size_t i = 0; !rc && i < b->n_boxes; i++) {
 		const struct box *x = &b->boxes[i];
 		const char *missing = NULL;
 		if (box_has_field(x) && schema_field(schema, x->field_name) < 0)

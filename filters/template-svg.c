@@ -198,8 +198,7 @@ svg_geometry(const struct svg *s, unsigned *width, unsigned *height, unsigned *d
 /* ---- placeholders
  * --------------------------------------------------------------------------------- */
 
-static const char *const kind_words[BOX_KIND_COUNT] = {"text", "photo", "seal", "barcode",
-	"art"};
+static const char *const kind_words[BOX_KIND_COUNT] = {"text", "photo", "seal", "barcode", "art"};
 static const char *const symbology_words[SYM_COUNT] = {
 	"qr", "code128", "code39", "pdf417", "datamatrix"};
 /* Least dots a module that scanners of phones and desks read from a printed card at 300 dpi. */
@@ -273,8 +272,8 @@ box_condition(const struct svg *s, const xmlNode *node, struct box *b, struct er
 		snprintf(b->show_value, sizeof b->show_value, "%s", equal + 1);
 	}
 	if (!name[0] || strlen(name) >= sizeof b->show_field)
-		return node_error(s, node, e,
-			_("show-if is FIELD, !FIELD, FIELD=VALUE or FIELD!=VALUE."));
+		return node_error(
+			s, node, e, _("show-if is FIELD, !FIELD, FIELD=VALUE or FIELD!=VALUE."));
 	snprintf(b->show_field, sizeof b->show_field, "%s", name);
 	return 0;
 }

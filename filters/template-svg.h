@@ -49,7 +49,8 @@ int svg_draw_box(struct svg *s, cairo_t *cr, unsigned width, unsigned height, co
 /* The root element's attribute says that the card has this: chip="contact", stripe="back". */
 bool svg_declares(const struct svg *s, const char *attribute);
 
-/* ---- of the compiler, for template check (template-build.c) ------------------------------------ */
+/* ---- of the compiler, for template check (template-build.c) ------------------------------------
+ */
 
 /* False, with the reason in e, when another font would stand in. */
 bool font_installed(const char *font, struct err *e);

@@ -308,8 +308,8 @@ faces_check(const struct pack_args *a, const struct roster *r, struct pack_repor
 		goto out;
 	for (size_t i = 0; i < r->n_records; i++) {
 		const struct record *rec = &r->records[i];
-		record_place(place, sizeof place, slash ? slash + 1 : a->roster, rec->number,
-			rec->line);
+		record_place(
+			place, sizeof place, slash ? slash + 1 : a->roster, rec->number, rec->line);
 		face_check(renderer, rec, place, pack_problem, report);
 	}
 	if (report->n > before)
@@ -450,7 +450,7 @@ pack_run(int argc, char **argv, struct err *e)
 		goto out;
 	template.schema->photo_fit = args.fit_photos;
 	if ((rc = roster_load(&roster, template.schema, args.roster, args.photos, pack_problem,
-			 &report, e)) ||
+		     &report, e)) ||
 		(rc = chips_check(&template, roster, args.roster, &report, e)) ||
 		(rc = faces_check(&args, roster, &report, e)))
 		goto out;
@@ -468,7 +468,8 @@ out:
 
 const struct command commands_batch[] = {
 	{"pack", NULL,
-		N_("[--template NAME] [--photos DIR] [--fit-photos] [--order NO] [--templates DIR] [--json] "
+		N_("[--template NAME] [--photos DIR] [--fit-photos] [--order NO] [--templates DIR] "
+		   "[--json] "
 		   "ROSTER.csv "
 		   "-o OUT.cards"),
 		N_("check a roster with its photos and pack it into a batch for lp"), pack_run},

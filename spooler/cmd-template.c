@@ -79,8 +79,8 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 				  "preview"));
 	}
 	if (optind != argc - 1 || !p->out)
-		return err_set(
-			e, ERR_USAGE, _("preview takes one batch, roster or PDF and -o PICTURE.png."));
+		return err_set(e, ERR_USAGE,
+			_("preview takes one batch, roster or PDF and -o PICTURE.png."));
 	p->source = argv[optind];
 	p->ribbon = ribbon_find(p->ribbon_word);
 	if (!p->ribbon)
@@ -210,8 +210,8 @@ preview_report(const struct preview *p)
 		json_object_set_new(panels, side_names[side], json_string(letters));
 	}
 	json_t *report = json_pack("{s:s, s:s, s:I, s:s, s:o}", "file", p->out, "template",
-		p->template ? template_name(p->template) : "pdf", "record", (json_int_t)p->record, "ribbon",
-		p->ribbon->name, "panels", panels);
+		p->template ? template_name(p->template) : "pdf", "record", (json_int_t)p->record,
+		"ribbon", p->ribbon->name, "panels", panels);
 	json_dumpf(report, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(report);
@@ -254,7 +254,8 @@ preview_run(int argc, char **argv, struct err *e)
 	if (!rc) {
 		if (name_ends(p.source, ".pdf"))
 			rc = page_faces(p.source, p.record, p.side_word, p.ribbon, p.faces, e);
-		else if (!(rc = name_ends(p.source, ".csv") ? roster_read(&p, e) : batch_read(&p, e)))
+		else if (!(rc = name_ends(p.source, ".csv") ? roster_read(&p, e)
+							    : batch_read(&p, e)))
 			rc = faces_draw(&p, e);
 	}
 	if (!rc && !(rc = preview_write(&p, e))) {
@@ -279,7 +280,8 @@ preview_run(int argc, char **argv, struct err *e)
 
 const struct command commands_template[] = {
 	{"preview", NULL,
-		"FILE.cards|ROSTER.csv|FILE.pdf -o PICTURE.png|PROOF.pdf [--record N] [--proof] [--panel Y|M|C|K|O|UV] [--side front|back|both] "
+		"FILE.cards|ROSTER.csv|FILE.pdf -o PICTURE.png|PROOF.pdf [--record N] [--proof] "
+		"[--panel Y|M|C|K|O|UV] [--side front|back|both] "
 		"[--ribbon NAME] [--template NAME|FOLDER] [--templates FOLDER] [--photos FOLDER] "
 		"[--json]",
 		N_("show a card as the head will print it"), preview_run},
