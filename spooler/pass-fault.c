@@ -160,7 +160,7 @@ failure_fill(struct failure_row *f, const struct pass_run *r, enum act act, cons
 	memset(f, 0, sizeof(*f));
 	f->at = clock_real_ms();
 	snprintf(f->machine, sizeof(f->machine), "%.63s",
-		p->job.printer[0] ? p->job.printer : p->job.printer_model);
+		p->job.printer_model[0] ? p->job.printer_model : p->job.printer);
 	snprintf(f->serial, sizeof(f->serial), "%s", p->job.printer_serial);
 	snprintf(f->station, sizeof(f->station), "%s", p->job.station);
 	snprintf(f->order, sizeof(f->order), "%s", p->job.order);

@@ -74,7 +74,8 @@ unfinished_record(struct pass *p, const struct job_row *job, struct err *e)
 	rc = record_open(p->ledger, &open, e);
 	if (rc != 0 || open.id != 0)
 		return rc;
-	snprintf(f.machine, sizeof(f.machine), "%.63s", job->printer);
+	snprintf(f.machine, sizeof(f.machine), "%.63s",
+		job->printer_model[0] ? job->printer_model : job->printer);
 	snprintf(f.serial, sizeof(f.serial), "%s", job->printer_serial);
 	snprintf(f.job_uuid, sizeof(f.job_uuid), "%s", job->uuid);
 	f.cups_id = job->cups_id;
