@@ -104,9 +104,13 @@ struct printer_limits {
 	unsigned plane_ms; /* one panel's dots taken and answered */
 	unsigned print_ms; /* printing, turning, putting out */
 };
+struct printer_override;
 struct transport {
 	const struct transport_ops *ops;
 	struct printer_limits limits;
+	/* Settings of this installation, set like limits; the owner is who opened the transport. */
+	const struct printer_override *overrides;
+	size_t n_overrides;
 };
 
 /* One printer-class USB interface as found on the bus. Strings are trimmed and printable. */
@@ -126,7 +130,34 @@ int device_id_get(const char *device_id, const char *key, char *out, size_t max)
 
 /* ---- printers ---------------------------------------------------------------------------------------- */
 
-enum confidence { CONFIDENCE_PROVEN, CONFIDENCE_SOURCED, CONFIDENCE_INFERRED };
+/* proven: on a real printer; sourced: two or more independent sources; one source; inferred: by us. */
+enum confidence {
+	CONFIDENCE_PROVEN,
+	CONFIDENCE_SOURCED,
+	CONFIDENCE_ONE_SOURCE,
+	CONFIDENCE_INFERRED
+};
+const char *confidence_name(enum confidence c); /* "one source" */
+
+/* One command a family's codec can emit. doc/PRINTERS.md is made of these rows. */
+struct printer_command {
+	const char *name;    /* as it is sent: "Pem;2", "$F" */
+	const char *when;    /* "begin", "feed", "print", "status" */
+	const char *purpose;
+	const char *source;  /* where the fact comes from, a few words */
+	enum confidence confidence;
+};
+
+/* What no source proves, or what differs between sources: a value of the model, not of the code. An
+ * installation may override it by name ([printer NAME] of cardspool.conf). */
+struct printer_setting {
+	const char *name, *value; /* value: the safe default */
+	const char *purpose;
+	enum confidence confidence;
+};
+struct printer_override {
+	const char *name, *value;
+};
 
 struct printer_model {
 	const char *name;     /* "Evolis Dualys 3" */
@@ -136,7 +167,16 @@ struct printer_model {
 	const char *ribbons;  /* names that fit, blank separated; the first is the default */
 	const void *family;   /* the family's own columns */
 	enum confidence confidence;
+	uint16_t product;      /* USB product id, 0: unknown, the 1284 id or the printer's answer decides */
+	unsigned hopper_cards; /* cards the input hopper holds, 0: unknown */
+	unsigned ribbon_cards; /* prints on a full colour ribbon, 0: unknown */
+	unsigned head_life_cards; /* prints the head is rated for, 0: unknown */
+	const char *levels;    /* levels a dot the codec may send, blank separated: "2 64 128" */
+	const struct printer_setting *settings; /* ends with a NULL name; NULL: none */
 };
+/* The override of that name, else the model's value, else NULL. */
+const char *printer_setting_value(
+	const struct printer_model *m, const struct transport *t, const char *name);
 
 enum card_place {
 	PLACE_UNKNOWN,
@@ -147,10 +187,18 @@ enum card_place {
 	PLACE_SOMEWHERE /* a card is inside, not at a known position */
 };
 
+enum supply_kind {
+	SUPPLY_RIBBON,   /* prints left */
+	SUPPLY_CLEANING, /* cards until it is due */
+	SUPPLY_HEAD,     /* prints until the head's rated life is over */
+	SUPPLY_READER    /* station operations done; capacity: rated */
+};
 struct supply {
+	enum supply_kind kind;
 	char name[32];
 	int level, capacity; /* -1: unknown */
 };
+#define SUPPLIES_MAX 8
 
 /* What can be seen without moving anything. */
 struct printer_status {
@@ -161,7 +209,17 @@ struct printer_status {
 	int64_t cards;       /* life counter of cards printed, -1: not reported */
 	int cleaning_left;   /* cards until cleaning, -1: not reported */
 	struct supply ribbon; /* prints left on the ribbon */
+	/* Everything that wears or runs out, the ribbon again among them. */
+	struct supply supply[SUPPLIES_MAX];
+	unsigned n_supplies;
+	char status_words[64]; /* the family's own status words as reported, "" = none */
 };
+
+/* Work on the machine itself, without an order. */
+enum printer_service { SERVICE_CLEAN, SERVICE_TEST_CARD };
+/* One answer of a probe: what was asked, in plain words, the bytes sent and the reply, made printable;
+ * reply NULL: none came. */
+typedef void probe_sink(void *ctx, const char *what, const char *sent, const char *reply);
 
 struct print_job {
 	const struct ribbon *ribbon;
@@ -203,6 +261,11 @@ struct printer_driver {
 	/* Act: ejects the card unprinted. */
 	int (*eject)(struct printer *p, enum card_exit where, struct err *e);
 	int (*end)(struct printer *p, struct err *e);
+	/* Act: a cleaning run or a test card. NULL: the family cannot. */
+	int (*service)(struct printer *p, enum printer_service what, struct err *e);
+	/* Asks what it may without moving a card or changing a setting, and reports; never concludes. */
+	int (*probe)(struct printer *p, probe_sink *tell, void *ctx, struct err *e);
+	const struct printer_command *commands; /* ends with a NULL name */
 };
 
 extern const struct printer_driver *const printer_drivers[]; /* generated; ends with NULL */

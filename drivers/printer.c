@@ -79,3 +79,29 @@ card_place_name(enum card_place place)
 
 	return (size_t)place < ARRAY_LEN(names) ? names[place] : names[PLACE_UNKNOWN];
 }
+
+const char *
+confidence_name(enum confidence c)
+{
+	static const char *const names[] = {
+		[CONFIDENCE_PROVEN] = "proven",
+		[CONFIDENCE_SOURCED] = "sourced",
+		[CONFIDENCE_ONE_SOURCE] = "one source",
+		[CONFIDENCE_INFERRED] = "inferred",
+	};
+
+	return (size_t)c < ARRAY_LEN(names) ? names[c] : "unknown";
+}
+
+const char *
+printer_setting_value(
+	const struct printer_model *m, const struct transport *t, const char *name)
+{
+	for (size_t i = 0; i < t->n_overrides; i++)
+		if (!strcmp(t->overrides[i].name, name))
+			return t->overrides[i].value;
+	for (const struct printer_setting *s = m->settings; s && s->name; s++)
+		if (!strcmp(s->name, name))
+			return s->value;
+	return NULL;
+}

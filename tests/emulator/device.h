@@ -32,8 +32,10 @@ enum panel_index { P_Y, P_M, P_C, P_K, P_O, P_COUNT };
 extern const char panel_names[P_COUNT + 1]; /* "ymcko" */
 
 /* Everything a document leaves open stands here as a column, never in code. */
+struct dialect;
 struct model {
 	const char *name, *title;
+	const struct dialect *dialect;
 	const char *id1284;
 	const char *manufacturer, *product;
 	uint16_t vid, pid;
@@ -171,7 +173,7 @@ struct printer {
 	bool power_lost; /* the engine owes the dialect its power-on defaults */
 	bool powered;
 	/* dialect */
-	struct evolis *dialect;
+	void *dialect; /* the model's dialect's own state */
 	pthread_t engine;
 	bool busy;
 };
@@ -193,14 +195,22 @@ const char *machine_reject(struct printer *p);
 void machine_clear(struct printer *p); /* the operator's hand */
 uint8_t machine_port_status(const struct printer *p);
 
+/* ---- dialects ---- */
+
+/* A printer family's language: bytes in, the machine moved, answers by usb_reply. */
+struct dialect {
+	const char *name; /* "evolis", "epcl" */
+	void *(*create)(struct printer *p);
+	void (*destroy)(void *state);
+	void (*feed)(void *state, const uint8_t *data, size_t len); /* engine thread, lock held */
+	void (*link_reset)(void *state); /* plug, SOFT_RESET: half a command is forgotten */
+	void (*power)(void *state);      /* power-on defaults */
+	json_t *(*status)(const void *state);
+};
+extern const struct dialect dialect_evolis;
+
 /* ---- the Evolis dialect (evolis.c) ---- */
 
-struct evolis *evolis_create(struct printer *p);
-void evolis_destroy(struct evolis *e);
-void evolis_feed(struct evolis *e, const uint8_t *data, size_t len); /* engine thread, lock held */
-void evolis_link_reset(struct evolis *e); /* plug, SOFT_RESET: half a command is forgotten */
-void evolis_power(struct evolis *e);      /* power-on defaults */
-json_t *evolis_status(const struct evolis *e);
 /* Settings with a stored value (evolis-param.c). NULL: not such a command; else the answer. */
 struct params;
 struct params *params_create(void);

@@ -39,7 +39,7 @@ planes_any(const struct evolis *e, int side)
 	return false;
 }
 
-struct evolis *
+static void *
 evolis_create(struct printer *p)
 {
 	struct evolis *e = calloc(1, sizeof *e);
@@ -53,9 +53,11 @@ evolis_create(struct printer *p)
 	return e;
 }
 
-void
-evolis_destroy(struct evolis *e)
+static void
+evolis_destroy(void *state)
 {
+	struct evolis *e = state;
+
 	if (!e)
 		return;
 	planes_drop(e);
@@ -65,15 +67,19 @@ evolis_destroy(struct evolis *e)
 	free(e);
 }
 
-void
-evolis_link_reset(struct evolis *e)
+static void
+evolis_link_reset(void *state)
 {
+	struct evolis *e = state;
+
 	parser_reset(&e->parser);
 }
 
-void
-evolis_power(struct evolis *e)
+static void
+evolis_power(void *state)
 {
+	struct evolis *e = state;
+
 	parser_done(&e->parser);
 	parser_init(&e->parser);
 	planes_drop(e);
@@ -83,9 +89,11 @@ evolis_power(struct evolis *e)
 	snprintf(e->last, sizeof e->last, "OK");
 }
 
-json_t *
-evolis_status(const struct evolis *e)
+static json_t *
+evolis_status(const void *state)
 {
+	const struct evolis *e = state;
+
 	return json_pack("{s:i, s:b, s:i, s:i, s:i, s:O}", "mode", (int)e->mode, "sequence",
 		e->in_sequence, "commands", (int)e->commands, "errors", (int)e->errors, "strict",
 		(int)e->strict_lines, "seen", e->seen);
@@ -507,9 +515,10 @@ command_handle(struct evolis *e, const char *broken)
 		reply_send(e, answer);
 }
 
-void
-evolis_feed(struct evolis *e, const uint8_t *data, size_t len)
+static void
+evolis_feed(void *state, const uint8_t *data, size_t len)
 {
+	struct evolis *e = state;
 	struct parser *c = &e->parser;
 	for (;;) {
 		enum parse_event event = parser_next(c, &data, &len);
@@ -531,3 +540,13 @@ evolis_feed(struct evolis *e, const uint8_t *data, size_t len)
 		}
 	}
 }
+
+const struct dialect dialect_evolis = {
+	.name = "evolis",
+	.create = evolis_create,
+	.destroy = evolis_destroy,
+	.feed = evolis_feed,
+	.link_reset = evolis_link_reset,
+	.power = evolis_power,
+	.status = evolis_status,
+};

@@ -90,7 +90,7 @@ printer_create(struct emu *emu, const struct model *m, const char *serial, unsig
 	}
 	p->spare = p->reel;
 	printer_add_cards(p, hopper);
-	p->dialect = evolis_create(p);
+	p->dialect = m->dialect->create(p);
 	return p;
 }
 
@@ -99,7 +99,7 @@ printer_destroy(struct printer *p)
 {
 	if (!p)
 		return;
-	evolis_destroy(p->dialect);
+	p->model->dialect->destroy(p->dialect);
 	for (unsigned i = 0; i < p->n_cards; i++)
 		card_destroy(p->cards[i]);
 	free(p->cards);

@@ -116,9 +116,9 @@ engine_run(void *arg)
 	pthread_mutex_lock(&emu->lock);
 	while (bytes && !emu->stopping) {
 		if (p->power_lost)
-			evolis_power(p->dialect);
+			p->model->dialect->power(p->dialect);
 		else if (d->link_was_reset)
-			evolis_link_reset(p->dialect);
+			p->model->dialect->link_reset(p->dialect);
 		p->power_lost = d->link_was_reset = false;
 		if (d->fifo_len == 0) {
 			p->busy = false;
@@ -132,7 +132,7 @@ engine_run(void *arg)
 		bytes = full;
 		p->busy = true;
 		usb_pump(d);
-		evolis_feed(p->dialect, bytes, n);
+		p->model->dialect->feed(p->dialect, bytes, n);
 		status_write(emu);
 	}
 	pthread_mutex_unlock(&emu->lock);

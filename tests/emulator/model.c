@@ -18,6 +18,7 @@ const char panel_names[P_COUNT + 1] = "ymcko";
 const struct model models[] = {
 	{.name = "dualys3",
 		.title = "Dualys 3",
+		.dialect = &dialect_evolis,
 		.id1284 = "MFG:EVOLIS ;MDL:Dualys 3;CMD:MP;CLS:PRINTER;",
 		.manufacturer = "Evolis",
 		.product = "Dualys 3",

@@ -63,7 +63,7 @@ status_text(struct emu *emu)
 		struct printer *p = emu->printer[i];
 		json_t *one = printer_status(p);
 		json_object_set_new(one, "cards", cards_status(p));
-		json_object_set_new(one, "dialect", evolis_status(p->dialect));
+		json_object_set_new(one, "dialect", p->model->dialect->status(p->dialect));
 		json_object_set_new(one, "usb",
 			json_pack("{s:i, s:I, s:I, s:b}", "devnum", (int)p->usb->devnum,
 				"bytes_out", (json_int_t)p->usb->bytes_out, "bytes_in",
