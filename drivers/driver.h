@@ -173,10 +173,13 @@ struct printer_model {
 	unsigned head_life_cards; /* prints the head is rated for, 0: unknown */
 	const char *levels;    /* levels a dot the codec may send, blank separated: "2 64 128" */
 	const struct printer_setting *settings; /* ends with a NULL name; NULL: none */
+	const char *lacks; /* commands this model is documented not to know, blank separated; NULL: none */
 };
 /* The override of that name, else the model's value, else NULL. */
 const char *printer_setting_value(
 	const struct printer_model *m, const struct transport *t, const char *name);
+/* ERR_USAGE naming an override that the model has no setting for. For a family's open. */
+int printer_overrides_check(const struct printer_model *m, const struct transport *t, struct err *e);
 
 enum card_place {
 	PLACE_UNKNOWN,
@@ -200,6 +203,13 @@ struct supply {
 };
 #define SUPPLIES_MAX 8
 
+/* One of the machine's own counters: "panels", "cleanings". */
+struct printer_counter {
+	char name[32];
+	int64_t value;
+};
+#define COUNTERS_MAX 8
+
 /* What can be seen without moving anything. */
 struct printer_status {
 	char model[64], serial[64], firmware[64];
@@ -213,6 +223,8 @@ struct printer_status {
 	struct supply supply[SUPPLIES_MAX];
 	unsigned n_supplies;
 	char status_words[64]; /* the family's own status words as reported, "" = none */
+	struct printer_counter counter[COUNTERS_MAX];
+	unsigned n_counters;
 };
 
 /* Work on the machine itself, without an order. */
@@ -266,6 +278,9 @@ struct printer_driver {
 	/* Asks what it may without moving a card or changing a setting, and reports; never concludes. */
 	int (*probe)(struct printer *p, probe_sink *tell, void *ctx, struct err *e);
 	const struct printer_command *commands; /* ends with a NULL name */
+	/* What this connection does in another way than its model's row says, once, as a sentence for a
+	 * person; NULL: nothing new. Valid until the next call. NULL verb: the family never does. */
+	const char *(*note)(struct printer *p);
 };
 
 extern const struct printer_driver *const printer_drivers[]; /* generated; ends with NULL */

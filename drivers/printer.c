@@ -105,3 +105,20 @@ printer_setting_value(
 			return s->value;
 	return NULL;
 }
+
+int
+printer_overrides_check(const struct printer_model *m, const struct transport *t, struct err *e)
+{
+	for (size_t i = 0; i < t->n_overrides; i++) {
+		const struct printer_setting *s = m->settings;
+
+		while (s && s->name && strcmp(s->name, t->overrides[i].name) != 0)
+			s++;
+		if (!s || !s->name)
+			return err_set(e, ERR_USAGE,
+				_("cardspool.conf: the %s has no setting named %s. See "
+				  "doc/PRINTERS.md."),
+				m->name, t->overrides[i].name);
+	}
+	return 0;
+}
