@@ -39,13 +39,14 @@ const struct column card_columns[] = {
 	CARD("cause", COLUMN_TEXT, cause),
 	CARD("replaces", COLUMN_I64, replaces),
 	CARD("changed", COLUMN_I64, changed),
+	CARD("event", COLUMN_I64, event),
 	{0},
 };
 
 #define CARD_SELECT                                                                                \
 	"SELECT id, job, card, copy, attempt, state, number, name, record_hash, uid, chip_hash, "  \
-	"front_hash, back_hash, printer_serial, counter_before, cause, replaces, changed FROM "    \
-	"card "
+	"front_hash, back_hash, printer_serial, counter_before, cause, replaces, changed, event " \
+	"FROM card "
 
 /* Steps a statement that yields one card at most: 1 = found, 0 = none. */
 static int

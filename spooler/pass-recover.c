@@ -258,13 +258,14 @@ row_collect(void *ctx, const struct card_row *row)
 	return 0;
 }
 
-/* The card that was touched last comes first: it is the one that may be inside. */
+/* The card that was touched last comes first: it is the one that may be inside. By the number of the
+ * event: a clock may have been set back since. */
 static int
 row_newer(const void *a, const void *b)
 {
 	const struct card_row *x = a, *y = b;
 
-	return (x->changed < y->changed) - (x->changed > y->changed);
+	return (x->event < y->event) - (x->event > y->event);
 }
 
 struct open_failure {

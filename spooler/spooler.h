@@ -106,6 +106,7 @@ struct card_row {
 	char cause[32];         /* fault code of the last failure, "" = none */
 	int64_t replaces;       /* id of the card this one takes the place of, 0 = none */
 	int64_t changed;        /* Unix time, ms */
+	int64_t event;          /* number of the event that put it into this state */
 };
 
 struct job_row {

@@ -139,6 +139,15 @@ card_fill(struct stream_card *c, unsigned number, bool chip)
 }
 
 static const char *serial = "S1"; /* of the printer that the next run works on */
+static bool clock_falls;          /* each look at the clock is earlier than the one before */
+
+static int64_t
+clock_falling(void)
+{
+	static int64_t now_ms = (int64_t)1 << 41;
+
+	return now_ms -= 1000;
+}
 
 /* One run of the backend's worker: recovery, then every card of the stream, then the sums. */
 static enum pass_end
@@ -161,6 +170,8 @@ job_run(const char *uuid, unsigned n, bool chip, struct err *e)
 	m.begun = false;
 	if (!ledger)
 		assert_int_equal(ledger_open(&ledger, ledger_file, LEDGER_WRITE, e), 0);
+	if (clock_falls)
+		ledger->clock_ms = clock_falling;
 	p.ledger = ledger;
 	snprintf(p.job.uuid, sizeof(p.job.uuid), "%s", uuid);
 	snprintf(p.job.printer_serial, sizeof(p.job.printer_serial), "%s", serial);
@@ -571,6 +582,37 @@ crashes_are_survived(void **state)
 	assert_int_equal(doubts, 0);
 }
 
+/* Two kills, one in the recovery from the other, while the clock runs backwards: which card was touched last
+ * is known by the order of the events, not by their times. */
+static void
+clocks_set_back_are_survived(void **state)
+{
+	unsigned kills = 0;
+
+	for (unsigned at = 1;; at++) {
+		unsigned then = 1;
+
+		for (;; then += 3) {
+			struct err e;
+
+			ledger_fresh(state);
+			clock_falls = true;
+			if (!job_killed(at, "job-clock", 2, true))
+				break;
+			if (!job_killed(tick + then, "job-clock", 2, true))
+				break;
+			kills++;
+			if (job_run("job-clock", 2, true, &e) != PASS_OK)
+				fail_msg("crash at %u and %u: %s", at, then, e.text);
+			all_adds_up(2, true, 0);
+		}
+		if (then == 1)
+			break;
+	}
+	clock_falls = false;
+	assert_true(kills > 100);
+}
+
 /* A different job follows the killed one: the card in the machine must not come out under its name.
  */
 static void
@@ -804,6 +846,7 @@ main(void)
 		cmocka_unit_test_setup(foreign_card_that_jams_leaves_nothing_open, ledger_fresh),
 		cmocka_unit_test_setup(missing_keys_feed_nothing, ledger_fresh),
 		cmocka_unit_test_setup(crashes_are_survived, ledger_fresh),
+		cmocka_unit_test_setup(clocks_set_back_are_survived, ledger_fresh),
 		cmocka_unit_test_setup(another_job_clears_the_machine, ledger_fresh),
 		cmocka_unit_test_setup(another_printer_waits_for_the_first, ledger_fresh),
 		cmocka_unit_test_setup(cancelling_leaves_nothing_inside, ledger_fresh),
