@@ -258,8 +258,8 @@ row_collect(void *ctx, const struct card_row *row)
 	return 0;
 }
 
-/* The card that was touched last comes first: it is the one that may be inside. By the number of the
- * event: a clock may have been set back since. */
+/* The card that was touched last comes first: it is the one that may be inside. By the number of
+ * the event: a clock may have been set back since. */
 static int
 row_newer(const void *a, const void *b)
 {

@@ -582,8 +582,8 @@ crashes_are_survived(void **state)
 	assert_int_equal(doubts, 0);
 }
 
-/* Two kills, one in the recovery from the other, while the clock runs backwards: which card was touched last
- * is known by the order of the events, not by their times. */
+/* Two kills, one in the recovery from the other, while the clock runs backwards: nothing is judged
+ * by the times of events. */
 static void
 clocks_set_back_are_survived(void **state)
 {
