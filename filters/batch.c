@@ -32,7 +32,8 @@ enum {
 
 /* What the manifest says about one entry. */
 struct entry {
-	bool present, bmp;
+	bool present;
+	uint8_t suffix; /* in photo_suffixes */
 	uint32_t bytes;
 	uint8_t hash[HASH_LEN];
 };
@@ -80,19 +81,22 @@ entry_damaged(const struct batch *b, struct err *e, const char *name, const char
 		b->name, name, what);
 }
 
-/* The number in photos/NNNN.jpg or .bmp, 0 for another name. Only the one spelling we write: no
- * folders, no "..", nothing else. */
+static const char *const photo_suffixes[] = {"jpg", "bmp", "png"};
+
+/* The number in photos/NNNN.jpg, .bmp or .png, 0 for another name. Only the one spelling we write:
+ * no folders, no "..", nothing else. */
 static unsigned
-photo_number(const char *name, bool *bmp)
+photo_number(const char *name, uint8_t *index)
 {
 	unsigned number;
 	char suffix[4], rebuilt[BATCH_NAME_MAX];
 
-	if (sscanf(name, "photos/%4u.%3s", &number, suffix) != 2 || number > ROSTER_RECORDS_MAX ||
-		(strcmp(suffix, "jpg") && strcmp(suffix, "bmp")))
+	if (sscanf(name, "photos/%4u.%3s", &number, suffix) != 2 || number > ROSTER_RECORDS_MAX)
 		return 0;
+	for (*index = 0; strcmp(photo_suffixes[*index], suffix); ++*index)
+		if (*index + 1u == ARRAY_LEN(photo_suffixes))
+			return 0;
 	snprintf(rebuilt, sizeof rebuilt, "photos/%04u.%s", number, suffix);
-	*bmp = suffix[0] == 'b';
 	return strcmp(rebuilt, name) ? 0 : number;
 }
 
@@ -100,7 +104,7 @@ photo_number(const char *name, bool *bmp)
 static size_t
 entry_limit(const char *name)
 {
-	bool bmp;
+	uint8_t suffix;
 
 	if (!strcmp(name, ENTRY_MIME))
 		return sizeof BATCH_MIME - 1;
@@ -108,20 +112,20 @@ entry_limit(const char *name)
 		return BATCH_MANIFEST_MAX;
 	if (!strcmp(name, ENTRY_RECORDS))
 		return ROSTER_FILE_MAX;
-	return photo_number(name, &bmp) ? PHOTO_FILE_MAX : 0;
+	return photo_number(name, &suffix) ? PHOTO_FILE_MAX : 0;
 }
 
 /* The manifest's word on an entry, NULL if it has none. */
 static const struct entry *
 entry_find(const struct batch *b, const char *name)
 {
-	bool bmp = false;
-	unsigned number = photo_number(name, &bmp);
+	uint8_t suffix = 0;
+	unsigned number = photo_number(name, &suffix);
 	const struct entry *entry = number ? &b->photos[number] : &b->records;
 
 	if (!number)
 		return strcmp(name, ENTRY_RECORDS) ? NULL : entry;
-	return entry->present && entry->bmp == bmp ? entry : NULL;
+	return entry->present && entry->suffix == suffix ? entry : NULL;
 }
 
 /* Sizes, names and methods of all entries, before a byte is unpacked. */
@@ -203,8 +207,8 @@ entry_note(struct batch *b, const char *name, const json_t *row, struct err *e)
 {
 	const char *hex = json_string_value(json_object_get(row, "sha256"));
 	json_int_t bytes = json_integer_value(json_object_get(row, "bytes"));
-	bool bmp = false;
-	unsigned number = photo_number(name, &bmp);
+	uint8_t suffix = 0;
+	unsigned number = photo_number(name, &suffix);
 	struct entry *entry = number ? &b->photos[number] : &b->records;
 
 	if ((!number && strcmp(name, ENTRY_RECORDS)) || entry->present || !hex ||
@@ -212,7 +216,7 @@ entry_note(struct batch *b, const char *name, const json_t *row, struct err *e)
 		bytes > (json_int_t)entry_limit(name) || zip_name_locate(b->zip, name, 0) < 0)
 		return damaged(b, e, _("Its manifest and its entries differ."));
 	entry->present = true;
-	entry->bmp = bmp;
+	entry->suffix = suffix;
 	entry->bytes = (uint32_t)bytes;
 	b->n_entries++;
 	return 0;
@@ -524,7 +528,8 @@ batch_prove(struct batch *b, struct err *e)
 	for (unsigned i = 1; !rc && i <= ROSTER_RECORDS_MAX; i++) {
 		if (!b->photos[i].present)
 			continue;
-		snprintf(name, sizeof name, "photos/%04u.%s", i, b->photos[i].bmp ? "bmp" : "jpg");
+		snprintf(name, sizeof name, "photos/%04u.%s", i,
+			photo_suffixes[b->photos[i].suffix]);
 		bytes.len = 0;
 		rc = batch_entry(b, name, &bytes, PHOTO_FILE_MAX, e);
 	}

@@ -169,6 +169,7 @@ struct schema {
 	char **number_kinds; /* documents other than the resident id that may number a holder */
 	size_t n_number_kinds;
 	unsigned photo_grounds; /* enum photo_ground bits the picture may have, 0: no rule */
+	unsigned photo_formats; /* enum photo_format bits the file may be, 0: any */
 	bool photo_fit; /* asked for at the roster: what nearly keeps ratio and size is made to fit
 			 */
 	bool photo_ground_strict; /* another ground is refused; else it is a warning */
@@ -264,7 +265,7 @@ int roster_parse(struct roster **out, const struct schema *s, const uint8_t *byt
 int roster_rows_parse(struct roster **out, const struct schema *s, const uint8_t *bytes, size_t len,
 	const char *name, unsigned before, struct err *e);
 /* Reads a CSV roster against a schema: header names in any order, unknown columns refused by name,
- * every record checked, photos found (column 照片 or photo; else <number>.jpg|jpeg|bmp in
+ * every record checked, photos found (column 照片 or photo; else <number>.jpg|jpeg|png|bmp in
  * photo_dir, named by the certificate number or by the 4-digit record number). All errors, one line
  * each, go to problem(); the return is the first one's code. */
 int roster_load(struct roster **out, const struct schema *s, const char *csv_path,
@@ -279,7 +280,7 @@ int roster_build(struct buf *out, const struct schema *s, const struct roster *r
 #define BATCH_MIME "application/vnd.cardspool.batch"
 
 /* An ordinary ZIP: mimetype (stored, first), manifest.json (template, order, count, SHA-256 of
- * every entry), records.csv (UTF-8), photos/NNNN.jpg|bmp. */
+ * every entry), records.csv (UTF-8), photos/NNNN.jpg|bmp|png. */
 struct batch;
 struct batch_info {
 	char template_name[64];
@@ -316,11 +317,12 @@ struct photo {
 	uint8_t *pixels;
 };
 
-/* Size and kind from the header alone. ERR_INPUT if neither BMP nor JPEG, or damaged, or of absurd
- * size. */
+/* Size and kind from the header alone. ERR_INPUT if neither BMP nor JPEG nor PNG, or damaged, or of
+ * absurd size. */
 #define PHOTO_FILE_MAX (1024 * 1024)
 enum photo_ground { PHOTO_WHITE = 1, PHOTO_BLUE = 2 };
-/* "jpg" or "bmp" by content, NULL for anything else. */
+enum photo_format { PHOTO_JPEG = 1, PHOTO_BMP = 2, PHOTO_PNG = 4 };
+/* "jpg", "bmp" or "png" by content, NULL for anything else. */
 const char *photo_suffix(const uint8_t *bytes, size_t len);
 int photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *height, struct err *e);
 /* Checks size in bytes, ratio, kind and ground against the schema's rules. What only deserves a
@@ -338,6 +340,8 @@ int photo_fit_check(const struct schema *s, struct buf *bytes, struct err *warni
 int photo_decode(struct photo *out, const uint8_t *bytes, size_t len, unsigned want_w,
 	unsigned want_h, struct err *e);
 void photo_done(struct photo *p);
+/* Fine detail of the head against its contrast, per mille; see photo-sharp.c. */
+unsigned photo_sharpness(const struct photo *p);
 /* The EXIF orientation of a JPEG, 1 to 8; 1 (upright) when it has none. */
 unsigned photo_orientation(const uint8_t *bytes, size_t len);
 /* Turns the pixels upright. photo_probe and photo_decode take account of it by themselves. */

@@ -78,11 +78,11 @@ out:
 	return rc;
 }
 
-/* How many files are called stem.jpg, .jpeg or .bmp in any case; *found is one of them. */
+/* How many files are called stem.jpg, .jpeg, .png or .bmp in any case; *found is one of them. */
 static unsigned
 folder_find(const struct photo_folder *f, const char *stem, const char **found)
 {
-	static const char *const suffixes[] = {".jpg", ".jpeg", ".bmp"};
+	static const char *const suffixes[] = {".jpg", ".jpeg", ".png", ".bmp"};
 	unsigned n = 0;
 
 	*found = NULL;
@@ -168,9 +168,8 @@ photo_name(const struct photo_folder *f, const struct schema *s, const struct re
 			n);
 	if (!n && s->photo_required)
 		return err_set(e, ERR_MISSING,
-			_("no photo: neither NUMBER.jpg, .jpeg or .bmp (NUMBER: the certificate "
-			  "number) "
-			  "nor %s.jpg, .jpeg or .bmp is in %s."),
+			_("no photo: neither NUMBER.jpg, .jpeg, .png or .bmp (NUMBER: the "
+			  "certificate number) nor %s.jpg, .jpeg, .png or .bmp is in %s."),
 			position, f->path);
 	return 0;
 }

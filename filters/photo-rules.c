@@ -8,7 +8,15 @@
  */
 #include "filters/card.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/*
+ * A face in focus measures 250 per mille and more (photo_sharpness), one blurred by 0.5 % of its
+ * height (sigma; a tenth of a millimetre on the card) 7 to 27, by 0.75 % 2 to 8, by 1 % 1 to 4:
+ * what lies below this shows on the card.
+ */
+enum { SHARP_LEAST = 6, JUDGED_HEIGHT = 300 };
 
 /* Height to width as the schema has it, the odd side rounded to a whole pixel either way. */
 static int
@@ -81,6 +89,43 @@ ground_check(const struct schema *s, const struct photo *p, struct err *warning,
 		_("the ground behind the head does not look %s; look at the photo."), allowed);
 }
 
+static void
+sharpness_check(const struct photo *p, struct err *warning)
+{
+	char before[ERR_TEXT_MAX] = "";
+
+	if (!warning || photo_sharpness(p) >= SHARP_LEAST)
+		return;
+	if (warning->text[0])
+		snprintf(before, sizeof before, "%s ", warning->text);
+	err_set(warning, ERR_NONE, _("%sthe face looks blurred; look at the photo."), before);
+}
+
+static int
+format_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *e)
+{
+	static const struct {
+		const char *suffix;
+		unsigned format;
+		const char *name;
+	} rows[] = {
+		{"jpg", PHOTO_JPEG, "JPEG"}, {"bmp", PHOTO_BMP, "BMP"}, {"png", PHOTO_PNG, "PNG"}};
+	const char *suffix = photo_suffix(bytes, len);
+	const char *is = NULL, *wanted = NULL;
+
+	for (size_t i = 0; s->photo_formats && suffix && i < ARRAY_LEN(rows); i++) {
+		if (!strcmp(suffix, rows[i].suffix) && !(s->photo_formats & rows[i].format))
+			is = rows[i].name;
+		if (!wanted && s->photo_formats & rows[i].format)
+			wanted = rows[i].name;
+	}
+	if (!is)
+		return 0;
+	return err_set(e, ERR_INPUT,
+		_("the photo is a %s file, which this card product does not take; save it as %s."),
+		is, wanted);
+}
+
 int
 photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err *warning,
 	struct err *e)
@@ -95,13 +140,14 @@ photo_check(const struct schema *s, const uint8_t *bytes, size_t len, struct err
 		return err_set(e, ERR_INPUT,
 			_("the photo has %zu bytes, at most %u are allowed; save it smaller."), len,
 			s->photo_max_bytes);
-	if ((rc = photo_probe(bytes, len, &width, &height, e)) ||
+	if ((rc = format_check(s, bytes, len, e)) ||
+		(rc = photo_probe(bytes, len, &width, &height, e)) ||
 		(rc = ratio_check(s, width, height, e)))
 		return rc;
-	/* All of its bytes, at the smallest scale: a picture that ends early shows only here. */
-	rc = photo_decode(&p, bytes, len, 1, 1, e);
-	if (!rc)
-		rc = ground_check(s, &p, warning, e);
+	/* All of its bytes: a picture that ends early shows only here. */
+	rc = photo_decode(&p, bytes, len, 1, JUDGED_HEIGHT, e);
+	if (!rc && !(rc = ground_check(s, &p, warning, e)))
+		sharpness_check(&p, warning);
 	photo_done(&p);
 	return rc;
 }

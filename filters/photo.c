@@ -1,5 +1,5 @@
 /*
- * photo.c - BMP and JPEG photos: probe and decode.
+ * photo.c - BMP and JPEG photos: probe and decode; PNG is handed on to photo-png.c.
  *
  * Guarantees: size and kind are known from the header, and a picture of absurd size is refused,
  * before a pixel is decoded; a damaged picture is an error, never half a face. A camera's EXIF
@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "filters/card.h"
+#include "filters/photo-png.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -17,9 +17,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-#define PHOTO_SIDE_MAX   10000
-#define PHOTO_PIXELS_MAX (16u * 1000 * 1000)
-#define JPEG_SCANS_MAX   100
+#define JPEG_SCANS_MAX 100
 
 /* What else people hand in, so that the message can name it. */
 static const struct {
@@ -27,7 +25,6 @@ static const struct {
 	size_t offset, len;
 	const char *name;
 } other_formats[] = {
-	{"\x89PNG", 0, 4, "PNG"},
 	{"GIF8", 0, 4, "GIF"},
 	{"II*\0", 0, 4, "TIFF"},
 	{"MM\0*", 0, 4, "TIFF"},
@@ -43,6 +40,8 @@ photo_suffix(const uint8_t *bytes, size_t len)
 		return "jpg";
 	if (len >= 2 && bytes[0] == 'B' && bytes[1] == 'M')
 		return "bmp";
+	if (len >= 4 && !memcmp(bytes, "\x89PNG", 4))
+		return "png";
 	return NULL;
 }
 
@@ -54,15 +53,15 @@ format_error(const uint8_t *bytes, size_t len, struct err *e)
 			!memcmp(bytes + other_formats[i].offset, other_formats[i].magic,
 				other_formats[i].len))
 			return err_set(e, ERR_INPUT,
-				_("the photo is a %s file; save it as JPEG or BMP."),
+				_("the photo is a %s file; save it as JPEG, PNG or BMP."),
 				other_formats[i].name);
 	if (!len)
 		return err_set(e, ERR_INPUT, _("the photo is an empty file."));
-	return err_set(e, ERR_INPUT, _("the photo is neither a JPEG nor a BMP picture."));
+	return err_set(e, ERR_INPUT, _("the photo is neither a JPEG nor a BMP nor a PNG picture."));
 }
 
-static int
-size_check(unsigned width, unsigned height, struct err *e)
+int
+photo_size_check(unsigned width, unsigned height, struct err *e)
 {
 	if (width && height && width <= PHOTO_SIDE_MAX && height <= PHOTO_SIDE_MAX &&
 		width <= PHOTO_PIXELS_MAX / height)
@@ -159,7 +158,7 @@ bmp_header(struct bmp *b, const uint8_t *bytes, size_t len, struct err *e)
 	} else {
 		return bmp_damaged(e);
 	}
-	if ((rc = size_check(b->width, b->height, e)))
+	if ((rc = photo_size_check(b->width, b->height, e)))
 		return rc;
 	if (b->bits != 1 && b->bits != 4 && b->bits != 8 && b->bits != 24 && b->bits != 32)
 		return err_set(e, ERR_INPUT,
@@ -296,7 +295,7 @@ jpeg_header(struct jpeg *j, const uint8_t *bytes, size_t len, struct err *e)
 	j->d.progress = &j->progress;
 	jpeg_mem_src(&j->d, (uint8_t *)(uintptr_t)bytes, len);
 	jpeg_read_header(&j->d, TRUE);
-	int rc = size_check(j->d.image_width, j->d.image_height, e);
+	int rc = photo_size_check(j->d.image_width, j->d.image_height, e);
 	if (rc)
 		return rc;
 	if (j->d.jpeg_color_space != JCS_GRAYSCALE && j->d.jpeg_color_space != JCS_YCbCr &&
@@ -376,7 +375,7 @@ out:
 	return rc;
 }
 
-/* ---- both ---- */
+/* ---- all three ---- */
 
 int
 photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *height, struct err *e)
@@ -390,6 +389,10 @@ photo_probe(const uint8_t *bytes, size_t len, unsigned *width, unsigned *height,
 	if (!strcmp(suffix, "jpg")) {
 		bool lies = photo_orientation(bytes, len) >= 5;
 		return jpeg_probe(bytes, len, lies ? height : width, lies ? width : height, e);
+	}
+	if (!strcmp(suffix, "png")) {
+		int bad = png_probe(bytes, len, width, height, e);
+		return bad ? bad : photo_size_check(*width, *height, e);
 	}
 	int rc = bmp_header(&b, bytes, len, e);
 	*width = b.width;
@@ -408,9 +411,10 @@ photo_decode(struct photo *out, const uint8_t *bytes, size_t len, unsigned want_
 		return format_error(bytes, len, e);
 	unsigned orientation = photo_orientation(bytes, len);
 	bool lies = orientation >= 5;
-	int rc = strcmp(suffix, "jpg") ? bmp_decode(out, bytes, len, e)
-				       : jpeg_decode(out, bytes, len, lies ? want_h : want_w,
-						 lies ? want_w : want_h, e);
+	int rc = !strcmp(suffix, "bmp")   ? bmp_decode(out, bytes, len, e)
+		 : !strcmp(suffix, "png") ? png_decode(out, bytes, len, e)
+					  : jpeg_decode(out, bytes, len, lies ? want_h : want_w,
+						    lies ? want_w : want_h, e);
 	if (!rc)
 		rc = photo_turn(out, orientation, e);
 	if (rc)

@@ -42,6 +42,12 @@ static const struct word mask_words[] = {
 	{"mask=number", MASK_NUMBER},
 };
 
+static const struct word format_words[] = {
+	{"jpeg", PHOTO_JPEG},
+	{"bmp", PHOTO_BMP},
+	{"png", PHOTO_PNG},
+};
+
 static const struct word ground_words[] = {
 	{"ground=white", PHOTO_WHITE},
 	{"ground=blue", PHOTO_BLUE},
@@ -171,6 +177,22 @@ ratio_parse(struct schema *s, char *text)
 	       number_parse(&s->photo_ratio_w, colon + 1, 1000) && s->photo_ratio_w;
 }
 
+/* "jpeg,bmp": the words may stand in any order. */
+static bool
+formats_parse(struct schema *s, char *text)
+{
+	char *word;
+
+	s->photo_formats = 0;
+	while ((word = strsep(&text, ","))) {
+		const struct word *format = word_find(format_words, ARRAY_LEN(format_words), word);
+		if (!format)
+			return false;
+		s->photo_formats |= format->value;
+	}
+	return s->photo_formats != 0;
+}
+
 static int
 photo_line(struct schema_reader *r, char *rest, struct err *e)
 {
@@ -187,12 +209,15 @@ photo_line(struct schema_reader *r, char *rest, struct err *e)
 		else if (!strncmp(word, "max=", 4) &&
 			 number_parse(&s->photo_max_bytes, word + 4, PHOTO_FILE_MAX))
 			continue;
+		else if (!strncmp(word, "formats=", 8) && formats_parse(s, word + 8))
+			continue;
 		else if (!strncmp(word, "ratio=", 6) && ratio_parse(s, word + 6))
 			continue;
 		else
 			return line_error(r, e,
 				_("a photo rule is one of required, max=BYTES, ratio=HEIGHT:WIDTH, "
-				  "ground=white,blue, other-ground=warn or refuse."));
+				  "formats=jpeg,png,bmp, ground=white,blue, "
+				  "other-ground=warn or refuse."));
 	}
 	return 0;
 }

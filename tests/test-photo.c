@@ -6,6 +6,14 @@
  */
 #include "tests/data.h"
 
+#include <png.h>
+
+static void
+png_append(png_structp png, png_bytep bytes, size_t len)
+{
+	assert_int_equal(buf_append(png_get_io_ptr(png), bytes, len, NULL), 0);
+}
+
 static uint32_t
 pixel(const struct photo *p, unsigned x, unsigned y)
 {
@@ -169,7 +177,7 @@ not_a_photo(void **state)
 	} rows[] = {
 		{"", 0, "empty"},
 		{"hello world", 11, "neither"},
-		{"\x89PNG\r\n\x1a\n", 8, "PNG"},
+		{"\x89PNG\r\n\x1a\n", 8, "damaged"},
 		{"GIF89a", 6, "GIF"},
 		{"RIFF....WEBP", 12, "WebP"},
 		{"\0\0\0\x18"
@@ -189,6 +197,225 @@ not_a_photo(void **state)
 			ERR_INPUT);
 		if (!strstr(e.text, rows[i].says))
 			fail_msg("row %zu: %s", i, e.text);
+	}
+}
+
+/* A PNG that libpng writes: kind is PNG_COLOR_TYPE_*; the top left pixel is red (or light), the
+ * next one half transparent where there is an alpha channel, all others black. */
+static void
+png_make(struct buf *out, unsigned width, unsigned height, int depth, int kind, bool interlaced)
+{
+	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+	png_infop info = png_create_info_struct(png);
+	static const png_color palette[2] = {{0, 0, 0}, {255, 0, 0}};
+	uint8_t *row = calloc(width, 8);
+
+	png_set_write_fn(png, out, png_append, NULL);
+	png_set_IHDR(png, info, width, height, depth, kind,
+		interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, 0, 0);
+	if (kind == PNG_COLOR_TYPE_PALETTE)
+		png_set_PLTE(png, info, palette, 2);
+	png_write_info(png, info);
+	unsigned channels = png_get_channels(png, info), bytes = (unsigned)depth / 8;
+	for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
+		for (unsigned y = 0; y < height; y++) {
+			memset(row, 0, (size_t)width * 8);
+			if (!bytes)
+				row[0] = y ? 0 : (uint8_t)(1u << (8 - depth));
+			else if (!y)
+				memset(row, kind == PNG_COLOR_TYPE_PALETTE ? 1 : 0xff, bytes);
+			for (unsigned x = 0; kind & PNG_COLOR_MASK_ALPHA && x < width; x++)
+				memset(row + ((x + 1) * channels - 1) * bytes,
+					x == 1 && !y ? 0x80 : 0xff, bytes);
+			png_write_row(png, row);
+		}
+	png_write_end(png, NULL);
+	png_destroy_write_struct(&png, &info);
+	free(row);
+}
+
+static void
+png_kinds(void **state)
+{
+	static const struct {
+		int depth, kind;
+		bool interlaced;
+		uint32_t corner, second;
+	} rows[] = {
+		{8, PNG_COLOR_TYPE_RGB, false, 0xff0000, 0},
+		{8, PNG_COLOR_TYPE_RGB, true, 0xff0000, 0},
+		{16, PNG_COLOR_TYPE_RGB, false, 0xff0000, 0},
+		{8, PNG_COLOR_TYPE_GRAY, false, 0xffffff, 0},
+		{1, PNG_COLOR_TYPE_GRAY, false, 0xffffff, 0},
+		{4, PNG_COLOR_TYPE_PALETTE, false, 0xff0000, 0},
+		{8, PNG_COLOR_TYPE_PALETTE, true, 0xff0000, 0},
+		/* 128 of 255 opaque: 255 * 127 / 255 of the white card shows. */
+		{8, PNG_COLOR_TYPE_RGB_ALPHA, false, 0xff0000, 0x7f7f7f},
+		{16, PNG_COLOR_TYPE_GRAY_ALPHA, false, 0xffffff, 0x7f7f7f},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf png;
+		struct photo p;
+		unsigned w, h;
+		struct err e = {0};
+		buf_init(&png, 65536);
+		png_make(&png, 9, 5, rows[i].depth, rows[i].kind, rows[i].interlaced);
+		assert_string_equal(photo_suffix(png.data, png.len), "png");
+		assert_int_equal(photo_probe(png.data, png.len, &w, &h, &e), 0);
+		assert_int_equal(w, 9);
+		assert_int_equal(h, 5);
+		if (photo_decode(&p, png.data, png.len, 1, 1, &e))
+			fail_msg("row %zu: %s", i, e.text);
+		assert_int_equal(pixel(&p, 0, 0), rows[i].corner);
+		assert_int_equal(pixel(&p, 1, 0), rows[i].second);
+		assert_int_equal(pixel(&p, 0, 1), 0);
+		assert_int_equal(pixel(&p, 8, 4), 0);
+		photo_done(&p);
+		for (size_t cut = 0; cut < png.len; cut++) {
+			uint8_t *part = malloc(cut ? cut : 1);
+			memcpy(part, png.data, cut);
+			assert_int_equal(photo_decode(&p, part, cut, 1, 1, &e), ERR_INPUT);
+			assert_null(p.pixels);
+			free(part);
+		}
+		buf_done(&png);
+	}
+}
+
+/* Width and height in the header are another's: refused before anything is unpacked. */
+static void
+png_that_is_refused(void **state)
+{
+	static const struct {
+		uint32_t width, height;
+		const char *says;
+	} rows[] = {
+		{0, 5, "0 x 5"}, {9, 0, "9 x 0"}, {100000, 5, "100000 x 5"},
+		{100000, 100000, "100000 x 100000"}, {9999, 9999, "9999 x 9999"},
+		{0x80000000u, 1, "2147483648 x 1"}, {10, 5, "damaged"}, /* the CRC of the header */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf png;
+		struct photo p;
+		struct err e = {0};
+		buf_init(&png, 65536);
+		png_make(&png, 9, 5, 8, PNG_COLOR_TYPE_RGB, false);
+		for (int byte = 0; byte < 4; byte++) {
+			png.data[16 + byte] = (uint8_t)(rows[i].width >> (24 - 8 * byte));
+			png.data[20 + byte] = (uint8_t)(rows[i].height >> (24 - 8 * byte));
+		}
+		assert_int_equal(photo_decode(&p, png.data, png.len, 1, 1, &e), ERR_INPUT);
+		if (!strstr(e.text, rows[i].says))
+			fail_msg("row %zu: %s", i, e.text);
+		buf_done(&png);
+	}
+}
+
+static void
+formats(void **state)
+{
+	struct schema *s = schema_special();
+	struct buf png;
+	struct err e = {0};
+
+	(void)state;
+	buf_init(&png, 65536);
+	png_make(&png, 40, 50, 8, PNG_COLOR_TYPE_RGB, false);
+	assert_int_equal(s->photo_formats, PHOTO_JPEG | PHOTO_BMP);
+	assert_int_equal(photo_check(s, png.data, png.len, NULL, &e), ERR_INPUT);
+	assert_non_null(
+		strstr(e.text, "PNG file, which this card product does not take; save it as JPEG"));
+	/* Asked to make it fit, it becomes what is allowed. */
+	s->photo_fit = true;
+	assert_int_equal(photo_fit_check(s, &png, NULL, &e), 0);
+	assert_string_equal(photo_suffix(png.data, png.len), "jpg");
+	buf_done(&png);
+	buf_init(&png, 65536);
+	png_make(&png, 40, 50, 8, PNG_COLOR_TYPE_RGB, false);
+	s->photo_fit = false;
+	s->photo_formats = 0;
+	assert_int_equal(photo_check(s, png.data, png.len, NULL, &e), 0);
+	buf_done(&png);
+	schema_destroy(s);
+}
+
+/* A box of side 2 n + 1 in both directions, three times: nearly a Gauss of sigma sqrt(n (n + 1)).
+ */
+static void
+photo_blur(struct photo *p, int n)
+{
+	size_t len = (size_t)p->width * p->height * 4;
+	uint8_t *from = malloc(len);
+
+	for (int pass = 0; pass < 6; pass++) {
+		memcpy(from, p->pixels, len);
+		for (int y = 0; y < (int)p->height; y++)
+			for (int x = 0; x < (int)p->width * 4; x++) {
+				int sum = 0;
+				for (int i = -n; i <= n; i++) {
+					int u = pass & 1 ? x : x + 4 * i, v = pass & 1 ? y + i : y;
+					u = u < 0                    ? x % 4
+					    : u >= (int)p->width * 4 ? (int)p->width * 4 - 4 + x % 4
+								     : u;
+					v = v < 0                 ? 0
+					    : v >= (int)p->height ? (int)p->height - 1
+								  : v;
+					sum += from[(size_t)v * p->width * 4 + (size_t)u];
+				}
+				p->pixels[(size_t)y * p->width * 4 + (size_t)x] =
+					(uint8_t)(sum / (2 * n + 1));
+			}
+	}
+	free(from);
+}
+
+static unsigned
+noise_add(struct photo *p)
+{
+	uint32_t seed = 1;
+
+	for (size_t i = 0; i < (size_t)p->width * p->height * 4; i++) {
+		seed = seed * 1664525 + 1013904223;
+		int value = p->pixels[i] + (int)(seed >> 30) - 2;
+		p->pixels[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+	}
+	return photo_sharpness(p);
+}
+
+static void
+sharpness(void **state)
+{
+	static const char *const names[] = {
+		"0002.JPG", "0003.jpeg", "0004.jpg", "T110105199003070017.jpg"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char path[1024], name[128];
+		struct buf bytes;
+		struct photo p;
+		struct err e = {0};
+		snprintf(name, sizeof name, "tests/data/photos/%s", names[i]);
+		source_path(path, sizeof path, name);
+		buf_init(&bytes, PHOTO_FILE_MAX);
+		assert_int_equal(file_read(&bytes, path, PHOTO_FILE_MAX, &e), 0);
+		assert_int_equal(photo_decode(&p, bytes.data, bytes.len, 10000, 10000, &e), 0);
+		unsigned sharp = photo_sharpness(&p);
+		photo_blur(&p, 2); /* sigma 2.4 of 300 */
+		unsigned soft = photo_sharpness(&p), noisy = noise_add(&p);
+		if (sharp < 12 || soft >= 6 || noisy >= 6)
+			fail_msg("%s: %u, blurred %u, with noise %u", names[i], sharp, soft, noisy);
+		photo_done(&p);
+		buf_done(&bytes);
+	}
+	/* Nothing to judge: a plain picture, and one of a few pixels. */
+	for (unsigned side = 1; side < 64; side += 31) {
+		struct photo p = {side, side, calloc((size_t)side * side, 4)};
+		assert_int_equal(photo_sharpness(&p), 1000);
+		photo_done(&p);
 	}
 }
 
@@ -371,6 +598,10 @@ main(void)
 		cmocka_unit_test(jpeg_is_scaled_down),
 		cmocka_unit_test(jpeg_that_is_refused),
 		cmocka_unit_test(not_a_photo),
+		cmocka_unit_test(png_kinds),
+		cmocka_unit_test(png_that_is_refused),
+		cmocka_unit_test(formats),
+		cmocka_unit_test(sharpness),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(twenty_kilobytes),
 		cmocka_unit_test(grounds),
