@@ -30,7 +30,7 @@ struct pdf {
 /* Where the page lies on the artwork. */
 struct place {
 	cairo_matrix_t matrix; /* page points to dots */
-	struct pdf_rect page;  /* dots that the page covers whole */
+	struct pdf_rect page;  /* dots that the page surely covers whole */
 	bool bleed;            /* the edge is carried on to the end of the artwork */
 };
 
@@ -149,6 +149,23 @@ matrix_set(struct place *p, bool portrait, bool turned, double scale, int x, int
 		cairo_matrix_init(m, 0, -scale, scale, 0, x, y + nh);
 }
 
+/*
+ * Where the whole dots of a page begin and end. Programs cut what they draw at their own unit, a
+ * fraction of a dot inside the page, so the outermost dots of a page that ends on the artwork are
+ * half paper.
+ */
+static int
+edge_low(int at)
+{
+	return at > 0 ? at + 1 : 0;
+}
+
+static int
+edge_high(int at, unsigned end)
+{
+	return at < (int)end ? at - 1 : (int)end;
+}
+
 static int
 place_find(struct place *p, PopplerPage *page, const struct pdf_look *look, struct err *e)
 {
@@ -178,9 +195,8 @@ place_find(struct place *p, PopplerPage *page, const struct pdf_look *look, stru
 	int x = (int)floor(((int)look->width - nw) / 2.0),
 	    y = (int)floor(((int)look->height - nh) / 2.0);
 	matrix_set(p, portrait, look->turned, scale, x, y, nw, nh);
-	p->page = (struct pdf_rect){x > 0 ? x : 0, y > 0 ? y : 0, x + nw, y + nh};
-	p->page.x1 = p->page.x1 < (int)look->width ? p->page.x1 : (int)look->width;
-	p->page.y1 = p->page.y1 < (int)look->height ? p->page.y1 : (int)look->height;
+	p->page = (struct pdf_rect){edge_low(x), edge_low(y), edge_high(x + nw, look->width),
+		edge_high(y + nh, look->height)};
 	p->bleed = look->scaling != PDF_NONE && card_sized(w_mm, h_mm);
 	return 0;
 }
