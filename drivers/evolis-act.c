@@ -11,7 +11,6 @@
  */
 #include "drivers/evolis.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +28,7 @@ card_missing(enum fault fault, struct err *e)
 static int
 card_move(struct printer *p, enum card_place place, struct err *e)
 {
-	const char *text = p->m->dialect->feed[place];
+	const char *text = p->dialect->feed[place];
 	bool inside = p->place != PLACE_NONE && p->place != PLACE_UNKNOWN;
 	bool sent;
 	int rc = command_run(p, inside ? DOING_MOVE : DOING_FEED, text, p->m->move_ms, &sent, e);
@@ -58,7 +57,7 @@ evolis_feed(struct printer *p, enum card_place place, struct err *e)
 
 	if (!e)
 		e = &own;
-	if ((size_t)place >= ARRAY_LEN(fitted) || !fitted[place] || !p->m->dialect->feed[place])
+	if ((size_t)place >= ARRAY_LEN(fitted) || !fitted[place] || !p->dialect->feed[place])
 		return err_set(e, ERR_USAGE, _("The %s has no place for a card named '%s'."),
 			p->model->name, card_place_name(place));
 	int rc = place_observe(p, e);
@@ -67,87 +66,6 @@ evolis_feed(struct printer *p, enum card_place place, struct err *e)
 	if (p->place == place)
 		return 0;
 	return card_move(p, place, e);
-}
-
-/* One panel of one side as a command, or nothing when it is blank. */
-static int
-panel_load(struct printer *p, enum side side, size_t slot, int panel, const struct plane *in,
-	struct err *e)
-{
-	bool colour = panel <= PANEL_C;
-	struct wire_plane_format format = {.levels = colour ? p->m->colour_levels : 2,
-		.compressed = p->m->compressed,
-		.short_lines = p->m->short_lines,
-		.turned = p->m->turned[side],
-		.pad = p->m->pad};
-	char letter = panel == PANEL_UV ? p->m->uv_letter : (char)tolower(panel_letters[panel]);
-	struct plane plane = *in;
-
-	if (in->fill != PLANE_DATA && in->fill != PLANE_FULL)
-		return 0;
-	if (in->fill == PLANE_FULL) {
-		plane.bits = colour ? 8 : 1;
-		plane.dots = p->model->head_dots;
-		plane.lines = p->model->head_lines;
-	}
-	if (!letter)
-		return err_set(e, ERR_INPUT, _("The %s cannot print the panel %c."), p->model->name,
-			panel_letters[panel]);
-	if (plane.dots != p->model->head_dots || plane.lines != p->model->head_lines)
-		return err_set(e, ERR_INPUT,
-			_("The card was drawn for another print head (%u x %u dots) than the %s "
-			  "has (%u x %u)."),
-			plane.dots, plane.lines, p->model->name, p->model->head_dots,
-			p->model->head_lines);
-	return wire_plane(&p->planes[side][slot], letter, &plane, &format, e);
-}
-
-static int
-side_load(struct printer *p, enum side side, const struct face *face, struct err *e)
-{
-	const struct ribbon *ribbon = p->job.ribbon;
-	const char *panels = side == SIDE_FRONT ? ribbon->front : ribbon->back;
-	int rc = 0;
-
-	for (int i = 0; i < PANEL_COUNT; i++) {
-		enum plane_fill fill = face->plane[i].fill;
-		if ((fill == PLANE_DATA || fill == PLANE_FULL) && !strchr(panels, panel_letters[i]))
-			return err_set(e, ERR_INPUT,
-				_("The %s of the card needs panel %c, which the ribbon %s lacks "
-				  "there."),
-				side_names[side], panel_letters[i], ribbon->name);
-	}
-	for (size_t slot = 0; panels[slot] && rc == 0; slot++) {
-		const char *at = strchr(panel_letters, panels[slot]);
-		int panel = at ? (int)(at - panel_letters) : PANEL_COUNT;
-		if (panel < PANEL_COUNT && slot < PANEL_COUNT)
-			rc = panel_load(p, side, slot, panel, &face->plane[panel], e);
-	}
-	return rc;
-}
-
-/*
- * Makes the commands and keeps them. They are sent by print(): the printer starts on a panel as
- * soon as the next one comes in, and a card may only be touched within an act.
- */
-int
-evolis_load(struct printer *p, const struct face faces[SIDE_COUNT], struct err *e)
-{
-	struct err own;
-	int rc = 0;
-
-	if (!e)
-		e = &own;
-	if (!p->job.ribbon)
-		return err_set(e, ERR_INTERNAL, _("Planes were loaded before the job began."));
-	planes_drop(p);
-	for (int side = 0; side < SIDE_COUNT && rc == 0; side++)
-		if (side == SIDE_FRONT || p->job.duplex)
-			rc = side_load(p, side, &faces[side], e);
-	if (rc)
-		planes_drop(p);
-	p->loaded = rc == 0;
-	return rc;
 }
 
 int
@@ -159,6 +77,43 @@ evolis_tracks(
 			e, ERR_INPUT, _("The %s cannot write a magnetic stripe."), p->model->name);
 	memcpy(p->track, track, sizeof p->track);
 	return 0;
+}
+
+/* A command that a firmware may not know without the card being any the worse. */
+static int
+wish_run(struct printer *p, const char *text, struct err *e)
+{
+	bool sent;
+
+	if (command_lacking(p, text))
+		return 0;
+	int rc = command_run(p, DOING_PRINT, text, p->m->param_ms, &sent, e);
+	return rc == ERR_FAULT && e->fault == FAULT_REFUSED ? 0 : rc;
+}
+
+/* How the stripe is written, before the card sequence begins. */
+static int
+tracks_begin(struct printer *p, struct err *e)
+{
+	const char *format = p->m->track_formats;
+	bool told = false;
+	char text[32];
+	int rc = 0;
+
+	for (int i = 0; i < MAGNETIC_TRACKS && rc == 0; i++) {
+		if (!p->track[i][0])
+			continue;
+		if (!told && p->m->coercivity[0]) {
+			snprintf(text, sizeof text, "Pmc;%s", p->m->coercivity);
+			rc = wish_run(p, text, e);
+		}
+		told = true;
+		if (rc == 0 && strlen(format) > (size_t)i) {
+			snprintf(text, sizeof text, "Pmt;%d;%c", i + 1, format[i]);
+			rc = wish_run(p, text, e);
+		}
+	}
+	return rc;
 }
 
 /* Within the card sequence, where the printer's own driver puts them; it writes them before it
@@ -182,28 +137,85 @@ tracks_send(struct printer *p, struct err *e)
 }
 
 static int
-side_send(struct printer *p, enum side side, struct err *e)
+plane_exchange(struct printer *p, const struct buf *plane, struct wire_reply *reply, struct err *e)
+{
+	char tag[40];
+	bool sent;
+
+	snprintf(tag, sizeof tag, "<BINARY Size=%zu>", plane->len);
+	int rc = tag_send(p, tag, e);
+	if (rc == 0)
+		rc = link_exchange(
+			&p->link, plane->data, plane->len, true, p->m->plane_ms, reply, &sent, e);
+	return rc ? rc : tag_send(p, "</BINARY>", e);
+}
+
+/*
+ * A firmware that refuses a plane's form gets it in the plainest one, now and for the rest of the
+ * connection. It may have taken the dots it refused for commands that it answers: the link gets
+ * back in step first.
+ */
+static int
+plane_send(struct printer *p, const struct buf *plane, struct err *e)
+{
+	struct wire_reply reply;
+	struct buf plainer;
+	int rc = 0, form;
+
+	buf_init(&plainer, (size_t)1 << 20);
+	form = p->plain_planes ? wire_plane_plainer(&plainer, plane, e) : ERR_MISSING;
+	if (form && form != ERR_MISSING)
+		rc = form;
+	if (rc == 0)
+		rc = plane_exchange(p, form ? plane : &plainer, &reply, e);
+	if (rc == 0 && form && wire_text_find(&reply)->class == WIRE_REFUSED &&
+		wire_plane_plainer(&plainer, plane, e) == 0) {
+		p->plain_planes = p->link.owed = true;
+		note_add(p,
+			_("The printer's firmware refused a plane (%.12s); the plainer form is "
+			  "used."),
+			(const char *)plane->data + 1);
+		rc = plane_exchange(p, &plainer, &reply, e);
+	}
+	if (rc == 0)
+		rc = act_judge(p, &reply, e);
+	buf_done(&plainer);
+	return rc;
+}
+
+/* A printer without a flipper has no command for the front. */
+static int
+side_begin(struct printer *p, enum side side, struct err *e)
 {
 	enum doing doing = side == SIDE_FRONT ? DOING_PRINT : DOING_FLIP;
+	const char *text = p->dialect->side[side];
 	bool sent;
-	int rc = command_run(p, doing, p->m->dialect->side[side], p->m->move_ms, &sent, e);
+	int rc = tag_send(p, "<FACE>", e);
 
+	if (rc == 0 && !command_lacking(p, text))
+		rc = command_run(p, doing, text, p->m->move_ms, &sent, e);
 	if (rc == 0)
 		p->doing = DOING_PRINT;
+	return rc;
+}
+
+static int
+side_send(struct printer *p, enum side side, struct err *e)
+{
+	int rc = side_begin(p, side, e);
+
 	if (rc == 0 && side == SIDE_FRONT)
 		rc = tracks_send(p, e);
+	for (size_t i = 0; i < ARRAY_LEN(p->before[side]) && rc == 0; i++)
+		if (p->before[side][i][0])
+			rc = wish_run(p, p->before[side][i], e);
 	for (int i = 0; i < PANEL_COUNT && rc == 0; i++) {
-		const struct buf *plane = &p->planes[side][i];
-		struct wire_reply reply;
-		if (!plane->len)
+		if (!p->planes[side][i].len)
 			continue;
 		p->marked = true;
-		rc = link_exchange(
-			&p->link, plane->data, plane->len, true, p->m->plane_ms, &reply, &sent, e);
-		if (rc == 0)
-			rc = act_judge(p, &reply, e);
+		rc = plane_send(p, &p->planes[side][i], e);
 	}
-	return rc;
+	return rc ? rc : tag_send(p, "</FACE>", e);
 }
 
 /* What must hold before the card is touched. */
@@ -223,14 +235,16 @@ print_ready(struct printer *p, struct err *e)
 	if (p->marked)
 		return fault_set(e, FAULT_CARD_MARKED, NULL);
 	rc = question_ask(p, ASK_RIBBON_MARK, &reply, &known, e);
-	return rc || !known ? rc : reply_judge(p, &reply, e);
+	if (rc == 0 && known)
+		rc = reply_judge(p, &reply, e);
+	return rc ? rc : ribbon_check(p, e);
 }
 
 static int
 print_finish(struct printer *p, struct err *e)
 {
 	bool sent;
-	int rc = command_run(p, DOING_PRINT, p->m->dialect->finish, p->m->print_ms, &sent, e);
+	int rc = command_run(p, DOING_PRINT, p->dialect->finish, p->m->print_ms, &sent, e);
 
 	if (rc == ERR_FAULT && e->fault == FAULT_CLEANING_DUE) {
 		struct err later = *e;
@@ -258,16 +272,23 @@ evolis_print(struct printer *p, struct err *e)
 		return act_failed(rc == ERR_DEVICE ? ERR_DOUBT : rc, false, e);
 	if (p->place != PLACE_PRINT && (rc = card_move(p, PLACE_PRINT, e)) != 0)
 		return act_failed(rc, false, e);
-	rc = command_run(p, DOING_PRINT, p->m->dialect->start, p->m->move_ms, &sent, e);
+	rc = tracks_begin(p, e);
+	if (rc == 0)
+		rc = tag_send(p, "<CARD>", e);
+	if (rc == 0)
+		rc = command_run(p, DOING_PRINT, p->dialect->start, p->m->move_ms, &sent, e);
 	for (int side = 0; side < SIDE_COUNT && rc == 0; side++)
 		if (side == SIDE_FRONT || p->job.duplex)
 			rc = side_send(p, side, e);
 	if (rc) /* without the finishing command the card stays inside, unfinished */
 		return act_failed(rc, false, e);
 	rc = print_finish(p, e);
-	if (rc == 0)
-		planes_drop(p);
-	return rc;
+	if (rc)
+		return rc;
+	planes_drop(p);
+	struct err ignored; /* the card is out; a lost tag shows at the next command */
+	tag_send(p, "</CARD>", &ignored);
+	return 0;
 }
 
 int
@@ -287,7 +308,7 @@ evolis_eject(struct printer *p, enum card_exit where, struct err *e)
 	if (where == EXIT_HOPPER && p->marked)
 		return fault_set(e, FAULT_CARD_MARKED, NULL);
 	rc = command_run(p, where == EXIT_REJECT ? DOING_REJECT : DOING_EJECT,
-		p->m->dialect->eject[where], p->m->move_ms, &sent, e);
+		p->dialect->eject[where], p->m->move_ms, &sent, e);
 	if (rc) {
 		p->place = PLACE_UNKNOWN;
 		return act_failed(rc, sent, e);

@@ -9,6 +9,7 @@
  */
 #include "drivers/evolis.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,25 +24,33 @@ int
 question_ask(
 	struct printer *p, enum question q, struct wire_reply *reply, bool *known, struct err *e)
 {
-	const char *text = p->m->dialect->question[q];
+	const struct dialect *d = p->dialect;
 	bool value = q != ASK_PLACE && q != ASK_LAST && q != ASK_RIBBON_MARK, sent;
+	unsigned bit = 1u << q;
 
 	*known = false;
 	wire_reply_init(reply);
-	if (!text || (p->refused & 1u << q))
-		return 0;
-	for (int tries = 0; tries < 2; tries++) {
+	for (int tries = 0; tries < 3 && !(p->refused & bit); tries++) {
+		const char *text = p->older_question & bit ? d->older[q] : d->question[q];
+		if (!text || command_lacking(p, text))
+			return 0;
 		int rc = link_command(&p->link, text, p->m->param_ms, reply, &sent, e);
 		if (rc)
 			return look_failed(rc, e);
 		enum wire_class class = wire_text_find(reply)->class;
-		if (class == WIRE_REFUSED) {
-			p->refused |= 1u << q;
-			return 0;
+		if (class == WIRE_REFUSED && d->older[q] && !(p->older_question & bit)) {
+			p->older_question |= bit;
+			note_add(p, _("The printer's firmware does not know %s; %s is used."), text,
+				d->older[q]);
+			continue;
 		}
-		*known = class != WIRE_OK || !value;
+		if (class == WIRE_REFUSED)
+			p->refused |= bit;
+		*known = class != WIRE_REFUSED && (class != WIRE_OK || !value);
 		if (*known)
 			return 0;
+		if (tries == 1)
+			break;
 	}
 	return 0;
 }
@@ -146,6 +155,27 @@ ribbon_count(struct printer *p)
 	return ask_number(p, ASK_RIBBON_LEFT, &left, NULL, &why) == 0 ? left : -1;
 }
 
+/* An answer that is no ribbon's name or number says nothing. */
+int
+ribbon_check(struct printer *p, struct err *e)
+{
+	const struct ribbon *ribbon = p->job.ribbon;
+	char text[64], lower[64] = "";
+	int64_t number = -1;
+	int rc = ribbon ? question_text(p, ASK_RIBBON_NAME, text, sizeof text, e) : 0;
+
+	if (rc || !ribbon || !text[0])
+		return rc;
+	struct wire_reply reply = {.len = strcspn(text, ";")};
+	memcpy(reply.text, text, reply.len);
+	for (size_t i = 0; i < reply.len; i++)
+		lower[i] = (char)tolower((unsigned char)text[i]);
+	bool other = ribbon_find(lower) && strcmp(lower, ribbon->name) != 0;
+	if (wire_number(&reply, &number) == 0)
+		other = number != evolis_ribbon_number(ribbon->name);
+	return other ? fault_set(e, FAULT_RIBBON_WRONG, text) : 0;
+}
+
 /* The ribbon's end mark, and what its tag says. */
 static int
 ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
@@ -169,7 +199,7 @@ ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
 		return look_failed(rc, e);
 	out->ribbon.level = left <= INT32_MAX ? (int)left : -1;
 	out->ribbon.capacity = size <= INT32_MAX ? (int)size : -1;
-	if (left == 0 && p->m->dialect->ribbon_exact)
+	if (left == 0 && p->m->ribbon_exact)
 		fault = FAULT_RIBBON_END;
 	/* A refused ribbon looks like a good one: it stands until somebody was seen at it. */
 	if (out->fault == FAULT_COVER_OPEN || out->fault == FAULT_RIBBON_END ||
@@ -177,6 +207,11 @@ ribbon_observe(struct printer *p, struct printer_status *out, struct err *e)
 		p->ribbon_refused = false;
 	if (p->ribbon_refused)
 		fault = FAULT_RIBBON_WRONG;
+	rc = fault ? 0 : ribbon_check(p, e);
+	if (rc == ERR_FAULT)
+		fault = FAULT_RIBBON_WRONG;
+	else if (rc)
+		return look_failed(rc, e);
 	if (!out->fault)
 		out->fault = fault;
 	return 0;
@@ -242,6 +277,82 @@ sensors_observe(struct printer *p, enum feeder *feeder, struct printer_status *o
 	return rc;
 }
 
+/* The counters that change seldom, once a connection. */
+static int
+counters_observe(struct printer *p, struct err *e)
+{
+	static const struct {
+		enum question question;
+		const char *name;
+	} rows[] = {{ASK_PANELS, "panels"}, {ASK_CLEANINGS, "cleanings"},
+		{ASK_CLEANING_MEAN, "cleaning-interval-mean"},
+		{ASK_CLEANING_LONGEST, "cleaning-interval-longest"}};
+	int rc = 0;
+
+	if (p->counted)
+		return 0;
+	p->n_counters = 0;
+	for (size_t i = 0; i < ARRAY_LEN(rows) && rc == 0; i++) {
+		struct printer_counter *c = &p->counter[p->n_counters];
+		c->value = -1;
+		rc = ask_number(p, rows[i].question, &c->value, NULL, e);
+		snprintf(c->name, sizeof c->name, "%s", rows[i].name);
+		p->n_counters += rc == 0 && c->value >= 0;
+	}
+	if (rc == 0)
+		rc = question_text(p, ASK_HEAD, p->head, sizeof p->head, e);
+	p->counted = rc == 0;
+	return rc;
+}
+
+/* The four status words, where this installation knows how to ask for them. */
+static int
+words_observe(struct printer *p, struct printer_status *out, struct err *e)
+{
+	struct wire_reply reply;
+	uint32_t word[4];
+	bool sent;
+
+	if (!p->m->status_command[0])
+		return 0;
+	int rc = link_command(&p->link, p->m->status_command, p->m->param_ms, &reply, &sent, e);
+	if (rc)
+		return look_failed(rc, e);
+	if (wire_words(&reply, word) < 4)
+		return answer_odd(p, &reply, e);
+	snprintf(out->status_words, sizeof out->status_words, "%08x %08x %08x %08x", word[0],
+		word[1], word[2], word[3]);
+	if (!out->fault)
+		out->fault = wire_words_fault(word);
+	return 0;
+}
+
+static void
+supply_add(struct printer_status *out, enum supply_kind kind, const char *name, int level,
+	int capacity)
+{
+	struct supply *s = &out->supply[out->n_supplies++];
+
+	*s = (struct supply){.kind = kind, .level = level, .capacity = capacity};
+	snprintf(s->name, sizeof s->name, "%.31s", name);
+}
+
+static void
+supplies_fill(const struct printer *p, struct printer_status *out)
+{
+	const struct printer_model *m = p->model;
+	int life = (int)m->head_life_cards;
+	int left = life && out->cards >= 0 ? out->cards < life ? life - (int)out->cards : 0 : -1;
+
+	if (out->ribbon.capacity < 0 && m->ribbon_cards)
+		out->ribbon.capacity = (int)m->ribbon_cards;
+	supply_add(out, SUPPLY_RIBBON, out->ribbon.name, out->ribbon.level, out->ribbon.capacity);
+	supply_add(out, SUPPLY_CLEANING, "", out->cleaning_left, -1);
+	supply_add(out, SUPPLY_HEAD, p->head, left, life ? life : -1);
+	for (unsigned i = 0; i < p->n_counters; i++)
+		out->counter[out->n_counters++] = p->counter[i];
+}
+
 int
 evolis_status(struct printer *p, struct printer_status *out, struct err *e)
 {
@@ -274,5 +385,11 @@ evolis_status(struct printer *p, struct printer_status *out, struct err *e)
 	if (p->wants_cleaning && left == 0 && !out->fault)
 		out->fault = FAULT_CLEANING_DUE;
 	out->place = p->place;
+	if (rc == 0)
+		rc = words_observe(p, out, e);
+	if (rc == 0)
+		rc = counters_observe(p, e);
+	if (rc == 0)
+		supplies_fill(p, out);
 	return rc;
 }

@@ -1,115 +1,21 @@
 /*
  * evolis.c - the Evolis printer family.
  *
- * Owns the tables of models and dialogues, which fault a reply means, and opening, beginning and
- * ending. Guarantees that every reply is read and understood before the next command. On failure
- * err names the fault and carries the printer's own words; open closes the transport.
+ * Owns which fault a reply means, opening, beginning and ending. Guarantees that every reply is
+ * read and understood before the next command, and that a command which the firmware refused is
+ * replaced by its older form for the rest of the connection, and told once. On failure err names
+ * the fault and carries the printer's own words; open closes the transport.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "drivers/evolis.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PLANE_COMMAND_MAX ((size_t)1 << 20)
-
-/* ---- dialogues ------------------------------------------------------------- */
-
-/* Contrast, brightness and heat run from 0 to 20 with 10 as made; brightness has no 0. */
-static const struct step classic_begin[] = {
-	{STEP_MUST, "Pem;2", '\0'},
-	{STEP_MUST, "Pr;$r", '\0'},
-	{STEP_MAY, "Pmi;F", '\0'},
-	{STEP_SETTING, "Pc;y;=;$c", 'Y'},
-	{STEP_SETTING, "Pc;m;=;$c", 'M'},
-	{STEP_SETTING, "Pc;c;=;$c", 'C'},
-	{STEP_SETTING, "Pl;y;=;$b", 'Y'},
-	{STEP_SETTING, "Pl;m;=;$b", 'M'},
-	{STEP_SETTING, "Pl;c;=;$b", 'C'},
-	{STEP_SETTING, "Pc;k;=;$d", 'K'},
-	{STEP_MAY, "Pc;o;=;10", 'O'},
-	{STEP_END, NULL, '\0'},
-};
-static const struct step classic_end[] = {
-	{STEP_MUST, "Pem;0", '\0'},
-	{STEP_END, NULL, '\0'},
-};
-
-/* Pebble, Dualys, Tattoo, Quantum: ribbons by name. */
-static const struct dialect classic = {
-	.name = "classic",
-	.begin = classic_begin,
-	.end = classic_end,
-	.start = "Ss",
-	.side = {[SIDE_FRONT] = "Sr", [SIDE_BACK] = "Sv"},
-	.finish = "Se",
-	.feed = {[PLACE_PRINT] = "Si", [PLACE_CONTACT] = "Sis", [PLACE_CONTACTLESS] = "Sic"},
-	.eject = {[EXIT_HOPPER] = "Se", [EXIT_REJECT] = "Ser"},
-	.question = {[ASK_MODEL] = "Rtp",
-		[ASK_SERIAL] = "Rsn",
-		[ASK_FIRMWARE] = "Rfv",
-		[ASK_PLACE] = "Rlr;p",
-		[ASK_LAST] = "Rlr",
-		[ASK_COVER] = "Rse;o",
-		[ASK_FEEDER] = "Rse;f",
-		[ASK_RIBBON_MARK] = "Rcr",
-		[ASK_RIBBON_LEFT] = "Rco;i", /* a count, no tag: near the end it is a guess */
-		[ASK_CARDS] = "Rco;c",
-		[ASK_CLEANING] = "Rco;r"},
-};
-
-/* ---- models ---------------------------------------------------------------- */
-
-/* Sources and confidence of each column: doc/PRINTERS.md. */
-#define CLASSIC_COLUMNS                                                                            \
-	.dialect = &classic, .colour_levels = 128, .compressed = true, .short_lines = false,       \
-	.pad = 64, .turned = {false, false}, .uv_letter = '\0', .place_reported = true,            \
-	.cover_open_below_mv = 2500, .feeder_empty_below_mv = 2500, .reply_gap_ms = 50,            \
-	.param_ms = 3000, .plane_ms = 30000, .move_ms = 30000, .print_ms = 120000
-
-static const struct evolis_model dualys3 = {CLASSIC_COLUMNS};
-static const struct evolis_model pebble = {CLASSIC_COLUMNS};
-
-static const struct printer_model models[] = {
-	{.name = "Evolis Dualys 3",
-		.mdl = "Dualys 3",
-		.head_dots = 648,
-		.head_lines = 1016,
-		.dpi = 300,
-		.duplex = true,
-		.contact = true,
-		.contactless = true,
-		.magnetic = true,
-		.ribbons = "ymckok ymcko ko k",
-		.family = &dualys3,
-		.confidence = CONFIDENCE_SOURCED},
-	{.name = "Evolis Pebble 3",
-		.mdl = "Pebble 3",
-		.head_dots = 648,
-		.head_lines = 1016,
-		.dpi = 300,
-		.duplex = false,
-		.contact = true,
-		.contactless = true,
-		.magnetic = true,
-		.ribbons = "ymcko ko k",
-		.family = &pebble,
-		.confidence = CONFIDENCE_INFERRED},
-	{.name = "Evolis Pebble 4",
-		.mdl = "Pebble 4",
-		.head_dots = 648,
-		.head_lines = 1016,
-		.dpi = 300,
-		.duplex = false,
-		.contact = true,
-		.contactless = true,
-		.magnetic = true,
-		.ribbons = "ymcko ko k",
-		.family = &pebble,
-		.confidence = CONFIDENCE_INFERRED},
-};
 
 static const uint16_t vendors[] = {0x0f49, 0};
 
@@ -226,12 +132,50 @@ command_run(struct printer *p, enum doing doing, const char *text, unsigned time
 static bool
 word_listed(const char *list, const char *word)
 {
-	size_t n = strlen(word);
+	size_t n = strcspn(word, ";");
 
 	for (const char *at = list; *at; at += strcspn(at, " "), at += strspn(at, " "))
 		if (strcspn(at, " ") == n && strncmp(at, word, n) == 0)
 			return true;
 	return false;
+}
+
+bool
+command_lacking(const struct printer *p, const char *text)
+{
+	return p->model && p->model->lacks && word_listed(p->model->lacks, text);
+}
+
+void
+note_add(struct printer *p, const char *format, ...)
+{
+	size_t used = strlen(p->note);
+	va_list args;
+
+	if (used > 0 && used < sizeof p->note - 1)
+		p->note[used++] = ' ';
+	va_start(args, format);
+	vsnprintf(p->note + used, sizeof p->note - used, format, args);
+	va_end(args);
+}
+
+static const char *
+evolis_note(struct printer *p)
+{
+	memcpy(p->told, p->note, sizeof p->told);
+	p->note[0] = '\0';
+	return p->told[0] ? p->told : NULL;
+}
+
+int
+tag_send(struct printer *p, const char *text, struct err *e)
+{
+	size_t done;
+
+	return p->m->job_tags && p->dialect->numbered
+		       ? p->link.transport->ops->write(
+				 p->link.transport, text, strlen(text), &done, p->m->param_ms, e)
+		       : 0;
 }
 
 static int
@@ -242,44 +186,86 @@ level_of(int correction, int least)
 	return level < least ? least : level;
 }
 
-/* Writes the step's command with its values. *plain: the value is the printer's own default. */
-static void
-step_expand(const struct printer *p, const struct step *s, char *out, size_t max, bool *plain)
+/* The value behind a '$'. False if there is none for this job. */
+static bool
+step_value(const struct printer *p, char mark, char *out, size_t max)
 {
-	const char *mark = strchr(s->command, '$');
-	int head = mark ? (int)(mark - s->command) : (int)strlen(s->command), level = 10;
+	int number = mark == 'n'   ? evolis_ribbon_number(p->job.ribbon->name)
+		     : mark == 'c' ? level_of(p->job.contrast, 0)
+		     : mark == 'b' ? level_of(p->job.brightness, 1)
+				   : level_of(p->job.darkness, 0);
+	const char *word = mark == 'r'   ? p->job.ribbon->name
+			   : mark == 'e' ? p->m->eject_to
+			   : mark == 'j' ? p->m->reject_to
+					 : NULL;
 
-	*plain = false;
-	if (!mark || mark[1] == 'r') {
-		snprintf(out, max, "%.*s%s", head, s->command, mark ? p->job.ribbon->name : "");
-		return;
+	if (word)
+		snprintf(out, max, "%s", word);
+	else
+		snprintf(out, max, "%d", number);
+	return word ? word[0] != '\0' : number >= 0;
+}
+
+/* Writes a command with its value. *plain: the value is the printer's own default. False when this
+ * job has no value for it. */
+static bool
+step_expand(const struct printer *p, const char *command, char *out, size_t max, bool *plain)
+{
+	const char *mark = strchr(command, '$');
+	char value[32] = "";
+
+	if (mark && !step_value(p, mark[1], value, sizeof value))
+		return false;
+	*plain = mark && strchr("cbd", mark[1]) && strcmp(value, "10") == 0;
+	snprintf(out, max, "%.*s%s%s", mark ? (int)(mark - command) : (int)strlen(command), command,
+		value, mark ? mark + 2 : "");
+	return true;
+}
+
+/* The step's command, or its older form from the moment on that the firmware refused the first. */
+static int
+step_run(struct printer *p, const struct step *s, unsigned bit, struct err *e)
+{
+	bool older = s->older && (p->older_step & bit), plain = false, sent;
+	char text[64], first[64];
+	int rc;
+
+	if (!step_expand(p, older ? s->older : s->command, text, sizeof text, &plain) ||
+		command_lacking(p, text))
+		return 0;
+	rc = command_run(p, DOING_SETUP, text, p->m->param_ms, &sent, e);
+	if (rc != ERR_FAULT || e->fault != FAULT_REFUSED)
+		return rc;
+	if (s->older && !older) {
+		snprintf(first, sizeof first, "%s", text);
+		if (!step_expand(p, s->older, text, sizeof text, &plain))
+			return rc;
+		int again = command_run(p, DOING_SETUP, text, p->m->param_ms, &sent, e);
+		if (again == 0) {
+			p->older_step |= bit;
+			note_add(p, _("The printer's firmware does not know %s; %s is used."),
+				first, text);
+		}
+		if (again != ERR_FAULT || e->fault != FAULT_REFUSED)
+			return again;
 	}
-	if (mark[1] == 'c')
-		level = level_of(p->job.contrast, 0);
-	else if (mark[1] == 'b')
-		level = level_of(p->job.brightness, 1);
-	else if (mark[1] == 'd')
-		level = level_of(p->job.darkness, 0);
-	snprintf(out, max, "%.*s%d", head, s->command, level);
-	*plain = level == 10;
+	if (s->kind == STEP_TELL && !(p->older_step & bit)) {
+		p->older_step |= bit;
+		note_add(p, _("The printer's firmware does not know %s."), text);
+	}
+	return s->kind == STEP_MUST || (s->kind == STEP_SETTING && !plain) ? rc : 0;
 }
 
 static int
 dialogue_run(struct printer *p, const struct step *steps, struct err *e)
 {
 	const struct ribbon *ribbon = p->job.ribbon;
-	char text[64];
-	bool plain, sent;
 
 	for (const struct step *s = steps; s->kind != STEP_END; s++) {
 		if (s->panel && !strchr(ribbon->front, s->panel) &&
 			!(p->job.duplex && strchr(ribbon->back, s->panel)))
 			continue;
-		step_expand(p, s, text, sizeof text, &plain);
-		int rc = command_run(p, DOING_SETUP, text, p->m->param_ms, &sent, e);
-		bool quiet = s->kind == STEP_MAY || (s->kind == STEP_SETTING && plain);
-		if (rc == ERR_FAULT && e->fault == FAULT_REFUSED && quiet)
-			rc = 0;
+		int rc = step_run(p, s, 1u << (s - steps), e);
 		if (rc)
 			return look_failed(rc, e);
 	}
@@ -292,6 +278,7 @@ planes_drop(struct printer *p)
 	for (int side = 0; side < SIDE_COUNT; side++)
 		for (int i = 0; i < PANEL_COUNT; i++)
 			buf_done(&p->planes[side][i]);
+	memset(p->before, 0, sizeof p->before);
 	explicit_bzero(p->track, sizeof p->track);
 	p->loaded = false;
 }
@@ -313,7 +300,15 @@ evolis_begin(struct printer *p, const struct print_job *job, struct err *e)
 			p->model->name);
 	p->job = *job;
 	planes_drop(p);
-	return dialogue_run(p, p->m->dialect->begin, e);
+	int rc = tag_send(p, "<HEADER>", e);
+	if (rc == 0)
+		rc = dialogue_run(p, p->dialect->begin, e);
+	if (rc == 0)
+		rc = tag_send(p,
+			job->duplex ? "</HEADER><OPTION Dpi=300x300></OPTION><DOC Duplex=1>"
+				    : "</HEADER><OPTION Dpi=300x300></OPTION><DOC Duplex=0>",
+			e);
+	return rc;
 }
 
 static int
@@ -321,7 +316,12 @@ evolis_end(struct printer *p, struct err *e)
 {
 	struct err own;
 
-	return dialogue_run(p, p->m->dialect->end, e ? e : &own);
+	if (!e)
+		e = &own;
+	int rc = tag_send(p, "</DOC>", e);
+	if (rc == 0)
+		rc = dialogue_run(p, p->dialect->end, e);
+	return rc ? rc : tag_send(p, "<END>", e);
 }
 
 /* ---- open and close -------------------------------------------------------- */
@@ -334,20 +334,6 @@ evolis_close(struct printer *p)
 	planes_drop(p);
 	p->link.transport->ops->close(p->link.transport);
 	free(p);
-}
-
-/* What the administrator set goes before the model's own time limits. */
-static void
-columns_take(struct printer *p, const struct evolis_model *m)
-{
-	const struct printer_limits *limits = &p->link.transport->limits;
-
-	p->columns = *m;
-	p->columns.param_ms = limits->reply_ms ? limits->reply_ms : m->param_ms;
-	p->columns.move_ms = limits->move_ms ? limits->move_ms : m->move_ms;
-	p->columns.plane_ms = limits->plane_ms ? limits->plane_ms : m->plane_ms;
-	p->columns.print_ms = limits->print_ms ? limits->print_ms : m->print_ms;
-	p->m = p->link.m = &p->columns;
 }
 
 static const struct printer_model *
@@ -375,14 +361,76 @@ model_learn(struct printer *p, const struct usb_printer *id, struct err *e)
 			_("This printer calls itself \"%s\", a model that is not known here. See "
 			  "doc/PRINTERS.md."),
 			mdl[0] ? mdl : p->model_text);
-	columns_take(p, p->model->family);
+	rc = printer_overrides_check(p->model, p->link.transport, e);
+	return rc ? rc : evolis_columns(&p->columns, p->model, p->link.transport, e);
+}
+
+/*
+ * The model says which command set to expect, the printer has the last word: the ribbon's tag can
+ * be asked for in the newer one only. No answer, or a stray OK, leaves the expectation.
+ */
+static int
+dialect_learn(struct printer *p, struct err *e)
+{
+	const struct dialect *expected = p->model->family;
+	struct wire_reply reply;
+	bool sent;
+
+	p->dialect = expected;
+	if (strcmp(p->m->dialect, "ask") != 0) {
+		p->dialect =
+			strcmp(p->m->dialect, "numbered") == 0 ? &evolis_numbered : &evolis_classic;
+		return 0;
+	}
+	for (int tries = 0; tries < 2; tries++) {
+		int rc = link_command(&p->link, evolis_numbered.question[ASK_RIBBON_LEFT],
+			p->m->param_ms, &reply, &sent, e);
+		if (rc)
+			return rc;
+		int64_t count;
+		const struct wire_text *text = wire_text_find(&reply);
+		if (text->class == WIRE_REFUSED)
+			p->dialect = &evolis_classic;
+		else if (wire_number(&reply, &count) == 0 || text->fault == FAULT_RIBBON_NONE)
+			p->dialect = &evolis_numbered;
+		if (text->class != WIRE_OK)
+			break;
+	}
+	if (p->dialect != expected)
+		note_add(p,
+			p->dialect->numbered
+				? _("The printer's firmware is newer than the %s is known for; its "
+				    "newer commands are used.")
+				: _("The printer's firmware does not know the newer commands of "
+				    "the %s; the older ones are used."),
+			p->model->name);
 	return 0;
+}
+
+static struct printer *
+printer_create(struct transport *t)
+{
+	struct printer *p = calloc(1, sizeof *p);
+	struct err ignored;
+
+	if (!p)
+		return NULL;
+	p->link.transport = t;
+	p->dialect =
+		&evolis_classic; /* what both have in common is asked before the model is known */
+	p->m = p->link.m = &p->columns;
+	const struct transport plain = {.ops = t->ops, .limits = t->limits};
+	evolis_columns(&p->columns, &evolis_models[0], &plain, &ignored);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		for (int i = 0; i < PANEL_COUNT; i++)
+			buf_init(&p->planes[side][i], PLANE_COMMAND_MAX);
+	return p;
 }
 
 static int
 evolis_open(struct printer **out, struct transport *t, const struct usb_printer *id, struct err *e)
 {
-	struct printer *p = calloc(1, sizeof *p);
+	struct printer *p = printer_create(t);
 	struct err own;
 
 	*out = NULL;
@@ -392,14 +440,11 @@ evolis_open(struct printer **out, struct transport *t, const struct usb_printer 
 		t->ops->close(t);
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
 	}
-	p->link.transport = t;
-	columns_take(p, models[0].family);
-	for (int side = 0; side < SIDE_COUNT; side++)
-		for (int i = 0; i < PANEL_COUNT; i++)
-			buf_init(&p->planes[side][i], PLANE_COMMAND_MAX);
 	int rc = link_start(&p->link, id->serial, e);
 	if (rc == 0)
 		rc = model_learn(p, id, e);
+	if (rc == 0)
+		rc = dialect_learn(p, e);
 	if (rc == 0)
 		rc = question_text(p, ASK_FIRMWARE, p->firmware, sizeof p->firmware, e);
 	if (rc == 0)
@@ -416,8 +461,8 @@ evolis_open(struct printer **out, struct transport *t, const struct usb_printer 
 const struct printer_driver printer_evolis = {
 	.family = "evolis",
 	.vendors = vendors,
-	.models = models,
-	.n_models = ARRAY_LEN(models),
+	.models = evolis_models,
+	.n_models = EVOLIS_MODELS,
 	.open = evolis_open,
 	.close = evolis_close,
 	.model = evolis_model,
@@ -429,4 +474,8 @@ const struct printer_driver printer_evolis = {
 	.print = evolis_print,
 	.eject = evolis_eject,
 	.end = evolis_end,
+	.service = evolis_service,
+	.probe = evolis_probe,
+	.commands = evolis_commands,
+	.note = evolis_note,
 };

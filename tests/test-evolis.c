@@ -422,7 +422,7 @@ fake_say(struct fake *f, const char *command)
 	static const struct {
 		const char *command, *reply;
 	} said[] = {{"Rsn", "D3-0001"}, {"Rtp", "Dualys 3"}, {"Rfv", "1021"},
-		{"Rse;o", "5,00 Volts"}, {"Rse;f", "5,00 Volts"}, {"Rco;i", "87"},
+		{"Rr", "YMCKOK"}, {"Rse;o", "5,00 Volts"}, {"Rse;f", "5,00 Volts"}, {"Rco;i", "87"},
 		{"Rco;c", "1234"}, {"Rco;r", "400"}};
 	static const struct {
 		const char *command, *place;
@@ -649,7 +649,7 @@ test_card(void **state)
 	f.log[0] = '\0';
 	assert_int_equal(printer_evolis.print(p, &e), 0);
 	assert_string_equal(f.log,
-		"Rlr;p Rcr Si Rlr;p Ss Sr Db;y;128 Dbc;k;2; Db;o;2;\xff Sv Dbc;k;2; Se Rlr;p ");
+		"Rlr;p Rcr Rr Si Rlr;p Ss Sr Db;y;128 Dbc;k;2; Db;o;2;\xff Sv Dbc;k;2; Se Rlr;p ");
 	/* Nothing is loaded any more: a card is never printed by accident. */
 	assert_int_equal(printer_evolis.print(p, &e), ERR_INTERNAL);
 	assert_int_equal(printer_evolis.feed(p, PLACE_PRINT, &e), 0);
@@ -1027,10 +1027,10 @@ test_open(void **state)
 	assert_int_equal(printer_evolis.open(&p, &f.base, &unnamed, &e), 0);
 	printer_evolis.close(p);
 	fake_init(&f);
-	snprintf(other.device_id, sizeof other.device_id, "MFG:EVOLIS;MDL:Zenius;");
-	f.rules[0] = (struct rule){.command = "Rtp", .text = "Zenius"};
+	snprintf(other.device_id, sizeof other.device_id, "MFG:EVOLIS;MDL:Agilia;");
+	f.rules[0] = (struct rule){.command = "Rtp", .text = "Agilia"};
 	assert_int_equal(printer_evolis.open(&p, &f.base, &other, &e), ERR_DEVICE);
-	assert_non_null(strstr(e.text, "Zenius"));
+	assert_non_null(strstr(e.text, "Agilia"));
 	assert_true(f.closed);
 	assert_null(p);
 	fake_init(&f);
@@ -1047,7 +1047,9 @@ test_model_find(void **state)
 	} rows[] = {{"Dualys 3", "Dualys 3"}, {"Dualys3", "Dualys 3"},
 		{"EVOLIS DUALYS 3", "Dualys 3"}, {"Dualys 3 Duplex", "Dualys 3"},
 		{"Dualys", "Dualys 3"}, {"Pebble 4", "Pebble 4"}, {"Pebble 44", NULL},
-		{"Zenius", NULL}, {"", NULL}, {"Evolis", NULL}};
+		{"Zenius", "Zenius"}, {"Zenius 2", "Zenius"},
+		{"Primacy 2 Duplex", "Primacy 2"}, {"Primacy", "Primacy"}, {"Agilia", NULL},
+		{"", NULL}, {"Evolis", NULL}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
