@@ -48,36 +48,14 @@ axis_keys(__m256i light, int step, __m256i *base)
 	return _mm256_or_si256(_mm256_slli_epi32(rest, 11), _mm256_set1_epi32(step));
 }
 
-/* One corner of four tetrahedra, weighted, added to the sums of the lower and upper words. */
+/* Where eight points lie: the four corners of each, and the weights of two corners in one word. */
+struct eight {
+	__m256i weight[2];
+	uint32_t at[3][8]; /* the fourth lies across the cube from the first */
+};
+
 WITH_AVX2 static inline void
-corner_add(const struct dye_table *t, __m128i at, __m128i weight, __m256i *low, __m256i *high)
-{
-	__m256i node = _mm256_i32gather_epi64((const long long *)(const void *)t->node, at, 8);
-	__m256i w = _mm256_cvtepu32_epi64(weight);
-
-	*low = _mm256_add_epi64(*low, _mm256_mul_epu32(node, w));
-	*high = _mm256_add_epi64(*high, _mm256_mul_epu32(_mm256_srli_epi64(node, 32), w));
-}
-
-/* Four sums to four words 0x00CCMMYY, each in a lane of 64 bits. */
-WITH_AVX2 static inline __m256i
-four_look_up(const struct dye_table *t, const __m128i at[4], const __m128i weight[4])
-{
-	__m256i low = _mm256_set1_epi64x((long long)DYE_HALF), high = _mm256_setzero_si256();
-
-	for (int i = 0; i < 4; i++)
-		corner_add(t, at[i], weight[i], &low, &high);
-	__m256i sum = _mm256_add_epi64(low, _mm256_slli_epi64(high, 32));
-	return _mm256_or_si256(
-		_mm256_and_si256(_mm256_srli_epi64(sum, 13), _mm256_set1_epi64x(0xff)),
-		_mm256_or_si256(
-			_mm256_and_si256(_mm256_srli_epi64(sum, 26), _mm256_set1_epi64x(0xff00)),
-			_mm256_and_si256(
-				_mm256_srli_epi64(sum, 39), _mm256_set1_epi64x(0xff0000))));
-}
-
-WITH_AVX2 static inline __m256i
-eight_look_up(const struct dye_table *t, __m256i rgb)
+eight_find(struct eight *out, __m256i rgb)
 {
 	const __m256i byte = _mm256_set1_epi32(255), steps = _mm256_set1_epi32(2047);
 	__m256i base = _mm256_setzero_si256();
@@ -85,44 +63,83 @@ eight_look_up(const struct dye_table *t, __m256i rgb)
 		axis_keys(_mm256_and_si256(_mm256_srli_epi32(rgb, 16), byte), DYE_STEP_R, &base);
 	__m256i g = axis_keys(_mm256_and_si256(_mm256_srli_epi32(rgb, 8), byte), DYE_STEP_G, &base);
 	__m256i b = axis_keys(_mm256_and_si256(rgb, byte), DYE_STEP_B, &base);
-	__m256i high = _mm256_max_epi32(_mm256_max_epi32(r, g), b);
-	__m256i low = _mm256_min_epi32(_mm256_min_epi32(r, g), b);
+	__m256i most = _mm256_max_epi32(r, g), least = _mm256_min_epi32(r, g);
+	__m256i high = _mm256_max_epi32(most, b), low = _mm256_min_epi32(least, b);
 	__m256i mid = _mm256_sub_epi32(
 		_mm256_add_epi32(_mm256_add_epi32(r, g), b), _mm256_add_epi32(high, low));
 	__m256i first = _mm256_add_epi32(base, _mm256_and_si256(high, steps));
-	__m256i at[4] = {base, first, _mm256_add_epi32(first, _mm256_and_si256(mid, steps)),
-		_mm256_add_epi32(base, _mm256_set1_epi32(DYE_STEP_R + DYE_STEP_G + DYE_STEP_B))};
+	_mm256_store_si256((__m256i *)(void *)out->at[0], base);
+	_mm256_store_si256((__m256i *)(void *)out->at[1], first);
+	_mm256_store_si256((__m256i *)(void *)out->at[2],
+		_mm256_add_epi32(first, _mm256_and_si256(mid, steps)));
 	high = _mm256_srli_epi32(high, 11);
 	mid = _mm256_srli_epi32(mid, 11);
 	low = _mm256_srli_epi32(low, 11);
-	__m256i weight[4] = {_mm256_sub_epi32(_mm256_set1_epi32(256), high),
-		_mm256_sub_epi32(high, mid), _mm256_sub_epi32(mid, low), low};
-	__m256i half[2];
+	out->weight[0] = _mm256_or_si256(_mm256_sub_epi32(_mm256_set1_epi32(256), high),
+		_mm256_slli_epi32(_mm256_sub_epi32(high, mid), 16));
+	out->weight[1] = _mm256_or_si256(_mm256_sub_epi32(mid, low), _mm256_slli_epi32(low, 16));
+}
 
-	for (int part = 0; part < 2; part++) {
-		__m128i at4[4], weight4[4];
-		for (int i = 0; i < 4; i++) {
-			at4[i] = part ? _mm256_extracti128_si256(at[i], 1)
-				      : _mm256_castsi256_si128(at[i]);
-			weight4[i] = part ? _mm256_extracti128_si256(weight[i], 1)
-					  : _mm256_castsi256_si128(weight[i]);
-		}
-		half[part] = four_look_up(t, at4, weight4);
-	}
-	/* The even words of both halves, in order. */
-	const __m256i even = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
-	return _mm256_blend_epi32(_mm256_permutevar8x32_epi32(half[0], even),
-		_mm256_permutevar8x32_epi32(half[1], even), 0xf0);
+/* One corner of two points, which lie in the two halves. Reads 8 bytes more than the second has. */
+WITH_AVX2 static inline __m256i
+two_load(const uint64_t *one, const uint64_t *other)
+{
+	return _mm256_inserti128_si256(
+		_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)one)),
+		_mm_loadu_si128((const __m128i *)(const void *)other), 1);
+}
+
+/* Points i and i + 1: Y M C 0 as four words of 32 bits each. */
+WITH_AVX2 static inline __m256i
+two_look_up(const struct dye_table *t, const struct eight *e, int i)
+{
+	const size_t across = DYE_STEP_R + DYE_STEP_G + DYE_STEP_B;
+	const uint64_t *a = t->word + e->at[0][i], *b = t->word + e->at[0][i + 1];
+	__m256i which = _mm256_setr_epi32(i, i, i, i, i + 1, i + 1, i + 1, i + 1);
+	__m256i near = _mm256_unpacklo_epi16(
+		two_load(a, b), two_load(t->word + e->at[1][i], t->word + e->at[1][i + 1]));
+	__m256i far =
+		_mm256_unpacklo_epi16(two_load(t->word + e->at[2][i], t->word + e->at[2][i + 1]),
+			two_load(a + across, b + across));
+	__m256i sum = _mm256_add_epi32(
+		_mm256_madd_epi16(near, _mm256_permutevar8x32_epi32(e->weight[0], which)),
+		_mm256_madd_epi16(far, _mm256_permutevar8x32_epi32(e->weight[1], which)));
+
+	return _mm256_srli_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(1 << 12)), 13);
+}
+
+WITH_AVX2 static inline __m256i
+eight_look_up(const struct dye_table *t, __m256i rgb)
+{
+	struct eight e;
+
+	eight_find(&e, rgb);
+	__m256i a = _mm256_packs_epi32(two_look_up(t, &e, 0), two_look_up(t, &e, 2));
+	__m256i b = _mm256_packs_epi32(two_look_up(t, &e, 4), two_look_up(t, &e, 6));
+	/* Words 0 2 4 6 and 1 3 5 7, half by half. */
+	return _mm256_permutevar8x32_epi32(
+		_mm256_packus_epi16(a, b), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 WITH_AVX2 void
 dye_avx2_table(const struct dye_table *t, uint32_t *words, size_t n)
 {
+	const __m256i light = _mm256_set1_epi32(0xffffff);
+	__m256i seen = _mm256_setzero_si256(), dye;
+	uint32_t black = 0;
 	size_t i = 0;
 
+	dye_words_table(t, &black, 1);
+	dye = _mm256_set1_epi32((int)black);
+	/* Most of a card is plain: the same eight words again need no look. */
 	for (; i + 8 <= n; i += 8) {
 		__m256i *p = (__m256i *)(void *)(words + i);
-		_mm256_storeu_si256(p, eight_look_up(t, _mm256_loadu_si256(p)));
+		__m256i now = _mm256_and_si256(_mm256_loadu_si256(p), light);
+		if (_mm256_movemask_epi8(_mm256_cmpeq_epi32(now, seen)) != -1) {
+			seen = now;
+			dye = eight_look_up(t, now);
+		}
+		_mm256_storeu_si256(p, dye);
 	}
 	dye_words_table(t, words + i, n - i);
 }
@@ -141,22 +158,28 @@ dye_avx2_turn(const uint32_t *words, size_t pitch, uint8_t *const ymc[3], size_t
 {
 	__m256i row[8], pair[8], four[8];
 
+#pragma GCC unroll 8
 	for (size_t i = 0; i < 8; i++)
 		row[i] = _mm256_loadu_si256((const __m256i *)(const void *)(words + i * pitch));
-	/* Bytes of two rows, then of four, then of eight side by side. The halves of a register
-	 * stay apart: the lower one holds columns 0 to 3, the upper one 4 to 7. */
+		/* Bytes of two rows, then of four, then of eight side by side. The halves of a
+		 * register stay apart: the lower one holds columns 0 to 3, the upper one 4 to 7. */
+#pragma GCC unroll 4
 	for (int i = 0; i < 4; i++) {
 		pair[2 * i] = _mm256_unpacklo_epi8(row[2 * i], row[2 * i + 1]);
 		pair[2 * i + 1] = _mm256_unpackhi_epi8(row[2 * i], row[2 * i + 1]);
 	}
+#pragma GCC unroll 2
 	for (int half = 0; half < 2; half++)
+#pragma GCC unroll 2
 		for (int i = 0; i < 2; i++) {
 			four[4 * half + 2 * i] =
 				_mm256_unpacklo_epi16(pair[4 * half + i], pair[4 * half + 2 + i]);
 			four[4 * half + 2 * i + 1] =
 				_mm256_unpackhi_epi16(pair[4 * half + i], pair[4 * half + 2 + i]);
 		}
+#pragma GCC unroll 4
 	for (size_t col = 0; col < 4; col++)
+#pragma GCC unroll 2
 		for (int kind = 0; kind < 2; kind++) {
 			__m256i dots = kind ? _mm256_unpackhi_epi32(four[col], four[4 + col])
 					    : _mm256_unpacklo_epi32(four[col], four[4 + col]);

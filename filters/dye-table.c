@@ -167,6 +167,7 @@ table_fill(struct dye_table *t, const struct source *s)
 				dye_find(s, (const double[3]){axis[r], axis[g], axis[b]}, dye);
 				*node++ = node_pack(dye);
 			}
+	dye_table_finish(t);
 }
 
 static bool

@@ -33,32 +33,41 @@ min_u32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Where a channel lies between its two nodes, with the step to the next node: fraction << 11 |
- * step. */
-static inline uint32_t
-axis_key(uint32_t light, uint32_t step, uint32_t *base)
+void
+dye_table_finish(struct dye_table *t)
 {
-	uint32_t at = dye_axis(light), node = min_u32(at >> 8, DYE_NODES - 2);
+	static const uint32_t steps[3] = {DYE_STEP_R, DYE_STEP_G, DYE_STEP_B};
+	const uint64_t lane = ((uint64_t)1 << DYE_LANE) - 1;
 
-	*base += node * step;
-	return (at - (node << 8)) << 11 | step;
+	for (size_t i = 0; i < ARRAY_LEN(t->node); i++)
+		t->word[i] = (t->node[i] & lane) | (t->node[i] >> DYE_LANE & lane) << 16 |
+			     (t->node[i] >> (2 * DYE_LANE) & lane) << 32;
+	t->word[ARRAY_LEN(t->node)] = 0;
+	for (int i = 0; i < 3; i++)
+		for (uint32_t light = 0; light < 256; light++) {
+			uint32_t at = dye_axis(light), node = min_u32(at >> 8, DYE_NODES - 2);
+			t->axis[i][light] = (uint64_t)(node * steps[i]) << 32 |
+					    (at - (node << 8)) << 11 | steps[i];
+		}
 }
 
 /* One point of the table: the four corners of the tetrahedron that holds it, weighted. */
-static uint32_t
+static inline uint32_t
 dye_look_up(const struct dye_table *t, uint32_t rgb)
 {
-	uint32_t base = 0;
-	uint32_t r = axis_key(rgb >> 16 & 255, DYE_STEP_R, &base);
-	uint32_t g = axis_key(rgb >> 8 & 255, DYE_STEP_G, &base);
-	uint32_t b = axis_key(rgb & 255, DYE_STEP_B, &base);
-	uint32_t high = max_u32(max_u32(r, g), b), low = min_u32(min_u32(r, g), b);
-	uint32_t mid = r + g + b - high - low;
-	const uint64_t *node = t->node + base;
+	uint64_t red = t->axis[0][rgb >> 16 & 255], green = t->axis[1][rgb >> 8 & 255],
+		 blue = t->axis[2][rgb & 255], all = red + green + blue;
+	uint32_t r = (uint32_t)red, g = (uint32_t)green, b = (uint32_t)blue;
+	uint32_t most = max_u32(r, g), least = min_u32(r, g);
+	uint32_t high = max_u32(most, b), low = min_u32(least, b);
+	uint32_t mid = (uint32_t)all - high - low;
+	const uint64_t *node = t->node + (all >> 32);
 	const uint64_t *first = node + (high & 2047), *second = first + (mid & 2047);
-	uint64_t sum = node[0] * (256 - (high >> 11)) + *first * ((high >> 11) - (mid >> 11)) +
-		       *second * ((mid >> 11) - (low >> 11)) +
-		       node[DYE_STEP_R + DYE_STEP_G + DYE_STEP_B] * (low >> 11) + DYE_HALF;
+	high >>= 11;
+	mid >>= 11;
+	low >>= 11;
+	uint64_t sum = node[0] * (256 - high) + *first * (high - mid) + *second * (mid - low) +
+		       node[DYE_STEP_R + DYE_STEP_G + DYE_STEP_B] * low + DYE_HALF;
 
 	return (uint32_t)(sum >> 13 & 255) | (uint32_t)(sum >> 26 & 0xff00) |
 	       (uint32_t)(sum >> 39 & 0xff0000);
@@ -80,19 +89,26 @@ dye_words_table(const struct dye_table *t, uint32_t *words, size_t n)
 	}
 }
 
-/* Eight rows of eight words, the lowest row of the artwork first, to eight dots of eight lines. */
+/* Eight rows of eight words, the lowest row of the artwork first, to eight dots of eight lines. A
+ * row and the fourth after it share a register, so that bytes of one dye fall into place by shifts
+ * of whole registers. */
 static void
 turn_portable(const uint32_t *words, size_t pitch, uint8_t *const ymc[3], size_t line)
 {
+	const uint64_t dots = 0x000000ff000000ff;
+
 	for (size_t col = 0; col < DYE_TILE_ROWS; col++) {
-		uint64_t sum[3] = {0};
-		for (unsigned row = 0; row < DYE_TILE_ROWS; row++) {
-			uint64_t word = words[row * pitch + col];
-			for (int i = 0; i < 3; i++)
-				sum[i] |= (word >> (8 * i) & 255) << (8 * row);
-		}
-		for (int i = 0; i < 3; i++)
-			le64_put(ymc[i] + col * line, sum[i]);
+		const uint32_t *top = words + col, *rest = top + 4 * pitch;
+		uint64_t a = top[0] | (uint64_t)rest[0] << 32;
+		uint64_t b = top[pitch] | (uint64_t)rest[pitch] << 32;
+		uint64_t c = top[2 * pitch] | (uint64_t)rest[2 * pitch] << 32;
+		uint64_t d = top[3 * pitch] | (uint64_t)rest[3 * pitch] << 32;
+		le64_put(ymc[0] + col * line,
+			(a & dots) | (b & dots) << 8 | (c & dots) << 16 | (d & dots) << 24);
+		le64_put(ymc[1] + col * line, (a >> 8 & dots) | (b & dots << 8) |
+						      (c & dots << 8) << 8 | (d & dots << 8) << 16);
+		le64_put(ymc[2] + col * line, (a >> 16 & dots) | (b >> 8 & dots << 8) |
+						      (c & dots << 16) | (d & dots << 16) << 8);
 	}
 }
 

@@ -25,8 +25,15 @@ enum {
 };
 #define DYE_HALF (4096 * ((uint64_t)1 | (uint64_t)1 << DYE_LANE | (uint64_t)1 << (2 * DYE_LANE)))
 
+/*
+ * The same values twice, for the two ways: node in lanes of 21 bits, word in lanes of 16 (the last
+ * one is there to be read over). axis: a channel's first node << 32 | share of the way to the next
+ * << 11 | step to the next, for red, green and blue.
+ */
 struct dye_table {
 	uint64_t node[DYE_NODES * DYE_NODES * DYE_NODES];
+	uint64_t word[DYE_NODES * DYE_NODES * DYE_NODES + 1];
+	uint64_t axis[3][256];
 };
 
 /* 0 ... 255 to 0 ... 32 nodes in 1/256, with integers only, so that all ways round alike. */
@@ -35,6 +42,9 @@ dye_axis(uint32_t light)
 {
 	return light * 32 + ((light * 257 + 1024) >> 11);
 }
+
+/* Fills axis, and word from node. */
+void dye_table_finish(struct dye_table *t);
 
 /* One way of doing it; all give the same bytes. */
 struct dye_way {
