@@ -19,9 +19,8 @@
 
 enum { LEVEL_TOP = 255, CURVE_POINTS_MAX = 32, TONE_MAX = 10 };
 
-/* Per step of brightness: levels added. Per step of contrast: share of the distance from the
- * middle. */
-static const double brightness_step = 6.375, contrast_step = 0.05;
+/* Ten steps double or halve the exponent of a curve. */
+static const double steps_doubling = 10;
 
 static double
 level_clip(double level)
@@ -29,13 +28,18 @@ level_clip(double level)
 	return level < 0 ? 0 : level > LEVEL_TOP ? LEVEL_TOP : level;
 }
 
+/* Both keep white bare card and black full dye: a card has no paper white to give away. Brightness
+ * bends the curve of light as a whole, contrast bends it both ways from the middle. */
 static double
 tone_apply(const struct dye_tone *tone, double light)
 {
-	double middle = LEVEL_TOP / 2.0;
+	double x = light / LEVEL_TOP, bend = pow(2, tone->contrast / steps_doubling);
 
-	light = middle + (light - middle) * (1 + contrast_step * tone->contrast);
-	return level_clip(light + brightness_step * tone->brightness);
+	if (tone->brightness)
+		x = pow(x, pow(2, -tone->brightness / steps_doubling));
+	if (tone->contrast)
+		x = x < 0.5 ? pow(2 * x, bend) / 2 : 1 - pow(2 - 2 * x, bend) / 2;
+	return level_clip(x * LEVEL_TOP);
 }
 
 static uint64_t
@@ -167,6 +171,8 @@ table_fill(struct dye_table *t, const struct source *s)
 				dye_find(s, (const double[3]){axis[r], axis[g], axis[b]}, dye);
 				*node++ = node_pack(dye);
 			}
+	/* White is the card itself, whatever a profile's white point says. */
+	node[-1] = 0;
 	dye_table_finish(t);
 }
 
@@ -174,6 +180,14 @@ static bool
 is_icc(const uint8_t *bytes, size_t len)
 {
 	return len >= 128 && !memcmp(bytes + 36, "acsp", 4);
+}
+
+static bool
+suffix_icc(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 4 && (!strcmp(name + n - 4, ".icc") || !strcmp(name + n - 4, ".icm"));
 }
 
 #ifdef HAVE_LCMS2
@@ -187,7 +201,7 @@ icc_open(struct source *s, const uint8_t *bytes, size_t len, const char *name, s
 	s->gives_rgb = space == cmsSigRgbData;
 	if (screen && (s->gives_rgb || space == cmsSigCmyData))
 		s->transform = cmsCreateTransform(screen, TYPE_RGB_16, device,
-			s->gives_rgb ? TYPE_RGB_16 : TYPE_CMY_16, INTENT_PERCEPTUAL,
+			s->gives_rgb ? TYPE_RGB_16 : TYPE_CMY_16, (cmsUInt32Number)s->tone->intent,
 			cmsFLAGS_NOCACHE | cmsFLAGS_BLACKPOINTCOMPENSATION);
 	if (screen)
 		cmsCloseProfile(screen);
@@ -196,7 +210,8 @@ icc_open(struct source *s, const uint8_t *bytes, size_t len, const char *name, s
 	if (s->transform)
 		return 0;
 	return err_set(e, ERR_INPUT,
-		_("%s: is not an ICC profile of an RGB or CMY printer; install another one."),
+		_("%s: is damaged, or not an ICC profile of an RGB or CMY printer; install another "
+		  "one."),
 		name);
 }
 #else
@@ -219,8 +234,13 @@ dye_table_build(struct dye_table **out, const struct dye_tone *tone, const uint8
 	*out = NULL;
 	if (abs(tone->brightness) > TONE_MAX || abs(tone->contrast) > TONE_MAX)
 		return err_set(e, ERR_INPUT, _("Brightness and contrast go from -10 to 10."));
+	if (tone->intent >= DYE_INTENT_COUNT)
+		return err_set(e, ERR_INPUT, _("There is no such rendering intent."));
 	if (is_icc(profile, len))
 		rc = icc_open(&s, profile, len, name, e);
+	else if (suffix_icc(name))
+		rc = err_set(e, ERR_INPUT,
+			_("%s: is damaged or not an ICC profile; install another one."), name);
 	else if (len)
 		rc = curves_parse(s.curves, profile, len, name, e);
 	struct dye_table *t = rc ? NULL : malloc(sizeof *t);

@@ -79,9 +79,19 @@ void dye_avx2_turn(const uint32_t *words, size_t pitch, uint8_t *const ymc[3], s
 
 /* ---- filling the table (dye-table.c) -------------------------------------------------------- */
 
+/* What becomes of colours that the printer cannot reach; numbers as in ICC.1. */
+enum dye_intent {
+	DYE_PERCEPTUAL, /* all colours move closer, their order stays */
+	DYE_RELATIVE,   /* only they move, to the nearest one */
+	DYE_SATURATION,
+	DYE_ABSOLUTE,
+	DYE_INTENT_COUNT
+};
+
 /* What a queue wants of its colours. All 0: as the template has them. */
 struct dye_tone {
 	int brightness, contrast; /* -10 ... 10 */
+	enum dye_intent intent;   /* matters with an ICC profile only */
 };
 
 /*
