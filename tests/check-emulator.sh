@@ -87,6 +87,47 @@ uids() { timeout 20 "$emu" $net --seed "$1" --hopper 3 --control "$dir/s" --run 
 [ "$(uids 7)" = "$(uids 7)" ] || fail "one seed, two sets of cards"
 [ "$(uids 7)" != "$(uids 8)" ] || fail "two seeds, one set of cards"
 
+# Several at once, two of them with one serial number: each with its own cards, faults and plug.
+cat >"$dir/several" <<'SH'
+tell() { "$emu" --tell "$con" "$@" || echo "refused: $*"; }
+nodes() { ls /dev/bus/usb/001 | wc -l; }
+[ "$(nodes)" -eq 4 ] || echo "nodes: $(nodes)"
+tell @A unplug
+[ "$(nodes)" -eq 3 ] || echo "nodes after an unplug: $(nodes)"
+[ "$(cat /sys/bus/usb/devices/*/serial | grep -c '^[AB]$')" -eq 2 ] || echo "serial numbers in sysfs"
+tell @A plug
+tell @3 cover open
+tell @2 hopper empty
+case $("$emu" --tell "$con" stat) in "["*) ;; *) echo "not a list" ;; esac
+case $("$emu" --tell "$con" @3 stat) in *'"cover_open":true'*) ;; *) echo "@3 has no open cover" ;; esac
+case $("$emu" --tell "$con" @2 stat) in *'"cover_open":false'*'"hopper":0'* | *'"hopper":0'*'"cover_open":false'*) ;; *) echo "@2" ;; esac
+"$emu" --tell "$con" @nobody stat >/dev/null && echo "nobody answered"
+exit 0
+SH
+said=$(emu=$emu con=$dir/console timeout 30 "$emu" $net --out "$dir/many" --control "$dir/console" \
+	--printer dualys3:serial=A,hopper=3,station="$dir/reader" --printer dualys3:serial=B,ribbon=k:7 \
+	--printer dualys3:serial=B --run sh "$dir/several" | grep -v '"ok":true')
+[ -z "$said" ] || fail "several printers: $said"
+for one in A B B.2; do
+	[ -s "$dir/many/$one/printer.json" ] || fail "several printers: no counts of $one"
+done
+"$emu" --printer dualys3:colour=red --run true 2>/dev/null
+[ $? -eq 64 ] || fail "a key of --printer that does not exist"
+
+# Counters and ribbon outlive a run.
+timeout 60 "$emu" $net --state "$dir/state" --control "$dir/console" \
+	--run "$probe" job "$dir/console" || fail "usb-probe job with --state"
+timeout 20 "$emu" $net --state "$dir/state" --control "$dir/console" --run "$emu" --tell "$dir/console" stat |
+	grep '"left":199' | grep -q '"life":1,' || fail "counters do not outlive a run"
+grep -q '"life_cards": 1' "$dir/state" || fail "the state file lost a counter"
+echo nonsense >"$dir/state"
+"$emu" $net --state "$dir/state" --run true 2>/dev/null && fail "a broken state file was taken"
+
+# Strict: what the document does not allow shows in the exit status.
+timeout 60 "$emu" $net --strict --control "$dir/console" --run "$probe" job "$dir/console" 2>/dev/null
+[ $? -eq 65 ] || fail "--strict: an unknown command left no status"
+"$emu" $net --strict --run true || fail "--strict: nothing was sent"
+
 printf 'jam nowhere\n' >"$dir/script"
 timeout 20 "$emu" $net --script "$dir/script" --run true 2>/dev/null && fail "a wrong script line was taken"
 

@@ -55,7 +55,7 @@ card_create(
 	c->serial = serial;
 	chip_init(&c->chip, uid, 4);
 	snprintf(c->bin, sizeof c->bin, "hopper");
-	c->width = LINES;
+	c->side_width[0] = c->side_width[1] = LINES;
 	c->height = DOTS;
 	return c;
 }
@@ -82,6 +82,8 @@ card_destroy(struct emu_card *c)
 	free(c->side_rgb[0]);
 	free(c->side_rgb[1]);
 	free(c->second);
+	for (int t = 0; t < TRACKS; t++)
+		free(c->track[t]);
 	free(c);
 }
 
@@ -189,7 +191,7 @@ card_write(const struct emu_card *c, const char *out_dir)
 		if (!c->side_rgb[side])
 			continue;
 		snprintf(path, sizeof path, "%s/%s", folder, picture[side]);
-		rc |= png_write(path, c->side_rgb[side], c->width, c->height);
+		rc |= png_write(path, c->side_rgb[side], c->side_width[side], c->height);
 		json_object_set_new(sums, picture[side], file_sha256(path));
 	}
 	snprintf(path, sizeof path, "%s/chip.mfd", folder);

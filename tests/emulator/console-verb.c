@@ -155,6 +155,17 @@ verb_say(struct emu *emu, struct printer *p, struct words *w)
 	return NULL;
 }
 
+/* "option dock-contact SMC 1": a switch of the printer's language. */
+static const char *
+verb_option(struct emu *emu, struct printer *p, struct words *w)
+{
+	const char *value = w->rest + strcspn(w->rest, " ");
+	(void)emu;
+	if (!p->model->dialect->option)
+		return "this family has no options";
+	return p->model->dialect->option(p->dialect, w->w[1], value + strspn(value, " "));
+}
+
 static const char *
 verb_power(struct emu *emu, struct printer *p, struct words *w)
 {
@@ -176,9 +187,9 @@ verb_clear(struct emu *emu, struct printer *p, struct words *w)
 {
 	(void)w;
 	machine_clear(p);
-	if (emu->station) {
-		free(pn532_control(emu->station, "clear"));
-	}
+	(void)emu;
+	if (p->station)
+		free(pn532_control(p->station, "clear"));
 	return NULL;
 }
 
@@ -277,6 +288,7 @@ const struct console_verb console_verbs[] = {
 	{"unplug-after", 2, verb_line},
 	{"plug", 1, verb_line},
 	{"say", 2, verb_say},
+	{"option", 3, verb_option},
 	{"power", 2, verb_power},
 	{"clear", 1, verb_clear},
 	{"chip", 3, verb_chip},

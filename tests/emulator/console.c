@@ -20,6 +20,7 @@ enum trigger { AT_CARD, AT_COMMAND, AT_MS };
 
 struct event {
 	struct event *next;
+	struct printer *printer;
 	enum trigger trigger;
 	unsigned n; /* card serial, or how many more commands */
 	uint64_t due_ms;
@@ -27,8 +28,14 @@ struct event {
 	char line[LINE_MAX_];
 };
 
+struct visitor {
+	struct visitor *next;
+	int fd;
+};
+
 struct console {
 	struct event *events;
+	struct visitor *visitors;
 	int listener;
 	char path[108];
 	pthread_t thread;
@@ -93,9 +100,9 @@ line_at_kill(struct emu *emu, struct words *w, char *hash)
 /* "at card 3 jam print", "at cmd Se#2 unplug", "at ms 500 cover open": the line after the third
  * word. */
 static const char *
-line_at(struct emu *emu, struct words *w, const char *line)
+line_at(struct emu *emu, struct printer *p, struct words *w, const char *line)
 {
-	struct event e = {.n = 1};
+	struct event e = {.n = 1, .printer = p};
 	if (w->n < 4)
 		return "at card N, at cmd NAME[#K] or at ms N, then a verb";
 	const char *rest = line + strspn(line, " ");
@@ -139,7 +146,7 @@ line_duration(struct words *w)
 }
 
 static const char *
-line_run(struct emu *emu, struct words *w)
+line_run(struct emu *emu, struct printer *p, struct words *w)
 {
 	unsigned duration = line_duration(w);
 	for (size_t i = 0; i < n_console_verbs; i++) {
@@ -148,10 +155,12 @@ line_run(struct emu *emu, struct words *w)
 			continue;
 		if (w->n < v->min)
 			return "a word is missing";
-		const char *problem = v->run(emu, emu->printer[0], w);
+		const char *problem = v->run(emu, p, w);
 		if (!problem && duration) {
-			struct event e = {
-				.trigger = AT_MS, .due_ms = now_ms() + duration, .line = "clear"};
+			struct event e = {.trigger = AT_MS,
+				.printer = p,
+				.due_ms = now_ms() + duration,
+				.line = "clear"};
 			event_add(emu, e);
 		}
 		return problem;
@@ -159,37 +168,70 @@ line_run(struct emu *emu, struct words *w)
 	return "no such verb";
 }
 
-char *
-console_line(struct emu *emu, const char *line)
+/* "@SERIAL" or "@2": the printer of that number, or in that place on the command line. */
+static struct printer *
+printer_called(struct emu *emu, const char *name)
+{
+	char *rest;
+	for (unsigned i = 0; i < emu->n_printers; i++)
+		if (!strcmp(emu->printer[i]->serial, name))
+			return emu->printer[i];
+	unsigned long n = strtoul(name, &rest, 10);
+	return !*rest && n >= 1 && n <= emu->n_printers ? emu->printer[n - 1] : NULL;
+}
+
+static char *
+json_line(json_t *j)
+{
+	char *text = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	return text;
+}
+
+static char *
+printer_line(struct emu *emu, struct printer *p, const char *line)
 {
 	struct words w;
 	const char *problem = NULL;
 	words_split(&w, line);
-	if (w.n == 0 || w.w[0][0] == '#')
-		return strdup("{\"ok\":true}");
+	if (w.n == 0)
+		return answer_error("which verb?", line);
 	if (!strcmp(w.w[0], "stat"))
-		return status_text(emu);
-	if (!strcmp(w.w[0], "kills")) {
-		json_t *j = killer_status(emu->killer);
-		char *text = json_dumps(j, JSON_COMPACT);
-		json_decref(j);
-		return text;
-	}
+		return json_line(status_printer(p));
+	if (!strcmp(w.w[0], "kills"))
+		return json_line(killer_status(emu->killer));
 	emu_log(emu, "console: %s", line);
 	if (!strcmp(w.w[0], "station")) {
-		char *said = emu->station ? pn532_control(emu->station, w.rest) : NULL;
-		json_t *j = json_pack("{s:b, s:s}", "ok", said && !strncmp(said, "ok", 2),
-			"station", said ? said : "no station");
-		char *text = json_dumps(j, JSON_COMPACT);
-		json_decref(j);
+		char *said = p->station ? pn532_control(p->station, w.rest) : NULL;
+		char *text = json_line(json_pack("{s:b, s:s}", "ok",
+			said && !strncmp(said, "ok", 2), "station", said ? said : "no station"));
 		free(said);
 		return text;
 	}
-	problem = !strcmp(w.w[0], "at") ? line_at(emu, &w, line) : line_run(emu, &w);
+	problem = !strcmp(w.w[0], "at") ? line_at(emu, p, &w, line) : line_run(emu, p, &w);
 	if (problem)
 		return answer_error(problem, line);
-	status_write(emu);
+	status_show(p);
 	return strdup("{\"ok\":true}");
+}
+
+char *
+console_line(struct emu *emu, const char *line)
+{
+	char name[sizeof emu->printer[0]->serial + 1];
+	line += strspn(line, " \t\r\n");
+	if (!*line || *line == '#')
+		return strdup("{\"ok\":true}");
+	size_t n = strcspn(line, " \t\r\n");
+	if (n == 4 && !strncmp(line, "stat", 4))
+		return status_text(emu);
+	if (*line != '@')
+		return printer_line(emu, emu->printer[0], line);
+	snprintf(name, sizeof name, "%.*s", (int)(n - 1), line + 1);
+	struct printer *p = n - 1 < sizeof name ? printer_called(emu, name) : NULL;
+	if (!p)
+		return answer_error("no printer of that number", line);
+	return printer_line(emu, p, line + n);
 }
 
 /* ---- triggers ---- */
@@ -197,7 +239,8 @@ console_line(struct emu *emu, const char *line)
 static void
 event_fire(struct emu *emu, struct event *e)
 {
-	char *answer = console_line(emu, e->line);
+	char *answer = *e->line == '@' ? console_line(emu, e->line)
+				       : printer_line(emu, e->printer, e->line);
 	if (answer && strstr(answer, "\"error\""))
 		emu_log(emu, "console: %s", answer);
 	free(answer);
@@ -205,14 +248,15 @@ event_fire(struct emu *emu, struct event *e)
 }
 
 static void
-events_fire(struct emu *emu, enum trigger trigger, unsigned card, const char *name)
+events_fire(struct emu *emu, const struct printer *p, enum trigger trigger, unsigned card,
+	const char *name)
 {
 	struct event *due = NULL, **last = &due;
 	if (!emu->console)
 		return;
 	for (struct event **at = &emu->console->events; *at;) {
 		struct event *e = *at;
-		bool hit = e->trigger == trigger;
+		bool hit = e->trigger == trigger && (!p || e->printer == p);
 		if (hit && trigger == AT_CARD)
 			hit = e->n == card;
 		else if (hit && trigger == AT_COMMAND)
@@ -236,21 +280,21 @@ events_fire(struct emu *emu, enum trigger trigger, unsigned card, const char *na
 }
 
 void
-console_at_card(struct emu *emu, unsigned serial)
+console_at_card(struct printer *p, unsigned serial)
 {
-	events_fire(emu, AT_CARD, serial, NULL);
+	events_fire(p->emu, p, AT_CARD, serial, NULL);
 }
 
 void
-console_at_command(struct emu *emu, const char *name)
+console_at_command(struct printer *p, const char *name)
 {
-	events_fire(emu, AT_COMMAND, 0, name);
+	events_fire(p->emu, p, AT_COMMAND, 0, name);
 }
 
 void
 console_tick(struct emu *emu)
 {
-	events_fire(emu, AT_MS, 0, NULL);
+	events_fire(emu, NULL, AT_MS, 0, NULL);
 }
 
 uint64_t
@@ -287,37 +331,49 @@ console_script(struct emu *emu, const char *path)
 	return rc;
 }
 
-struct visitor {
-	struct emu *emu;
-	int fd;
-};
-
-static void *
-visitor_run(void *arg)
+/* Known from now on, so that the end can hang up on him; or no more. */
+static void
+visitor_list(struct emu *emu, struct visitor *v, bool enter)
 {
-	struct visitor v = *(struct visitor *)arg;
+	pthread_mutex_lock(&emu->lock);
+	struct visitor **at = &emu->console->visitors;
+	if (enter) {
+		v->next = *at;
+		*at = v;
+	} else {
+		while (*at != v)
+			at = &(*at)->next;
+		*at = v->next;
+	}
+	pthread_mutex_unlock(&emu->lock);
+}
+
+static void
+visitor_run(struct emu *emu, void *arg)
+{
+	struct visitor *v = arg;
 	char line[LINE_MAX_];
-	free(arg);
-	FILE *in = fdopen(v.fd, "r");
+	FILE *in = fdopen(v->fd, "r");
 	while (in && fgets(line, sizeof line, in)) {
 		line[strcspn(line, "\n")] = 0;
-		pthread_mutex_lock(&v.emu->lock);
-		char *answer = console_line(v.emu, line);
-		pthread_mutex_unlock(&v.emu->lock);
+		pthread_mutex_lock(&emu->lock);
+		char *answer = console_line(emu, line);
+		pthread_mutex_unlock(&emu->lock);
 		if (!answer)
 			break;
 		size_t n = strlen(answer);
 		answer[n] = '\n';
-		bool sent = send(v.fd, answer, n + 1, MSG_NOSIGNAL) == (ssize_t)n + 1;
+		bool sent = send(v->fd, answer, n + 1, MSG_NOSIGNAL) == (ssize_t)n + 1;
 		free(answer);
 		if (!sent)
 			break;
 	}
+	visitor_list(emu, v, false);
 	if (in)
 		fclose(in);
 	else
-		close(v.fd);
-	return NULL;
+		close(v->fd);
+	free(v);
 }
 
 static void *
@@ -331,18 +387,17 @@ console_run(void *arg)
 		if (fd < 0)
 			return NULL;
 		struct visitor *v = malloc(sizeof *v);
-		pthread_t t;
 		if (!v) {
 			close(fd);
 			continue;
 		}
-		*v = (struct visitor){emu, fd};
-		if (pthread_create(&t, NULL, visitor_run, v)) {
+		v->fd = fd;
+		visitor_list(emu, v, true);
+		if (emu_helper(emu, visitor_run, v)) {
+			visitor_list(emu, v, false);
 			close(fd);
 			free(v);
-			continue;
 		}
-		pthread_detach(t);
 	}
 }
 
@@ -392,6 +447,21 @@ console_stop(struct emu *emu)
 	pthread_join(c->thread, NULL);
 	close(c->listener);
 	unlink(c->path);
+	pthread_mutex_lock(&emu->lock);
+	for (struct visitor *v = c->visitors; v; v = v->next)
+		shutdown(v->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&emu->lock);
+}
+
+void
+console_destroy(struct console *c)
+{
+	while (c && c->events) {
+		struct event *e = c->events;
+		c->events = e->next;
+		free(e);
+	}
+	free(c);
 }
 
 int

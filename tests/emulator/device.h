@@ -42,17 +42,37 @@ struct model {
 	const char *firmware, *head_kit;
 	bool duplex;
 	bool levels_256;           /* newer generation only */
+	bool numbered;             /* Evolis: the ribbon is declared by number (Pr;n;t) */
+	bool tags;                 /* XML-like text between commands is nothing unusual */
+	bool fine;                 /* Dbx: 600 and 1200 dots per inch along the feed */
+	bool magnetic, contact, contactless;
+	const char *lacks; /* " Dbp Dbpc ": commands this model does not know */
+	uint32_t cfg, ex1; /* its bits in the status words */
 	bool ribbon_tag;           /* answers Rrt */
+	unsigned stray_ok;         /* every n-th Rrt is answered "OK" and nothing else; 0 never */
 	bool ribbon_check;         /* a declared ribbon other than the fitted one is refused */
 	bool pem_answers;          /* Pem itself is answered when it enters or leaves host mode */
 	const char *cleaning_stop; /* answer to Ss when cleaning is due; NULL: goes on */
 	const char *reject_full;   /* answer to an ejection into a full reject box */
 	unsigned cleaning_cards;
-	size_t buffer_bytes; /* received ahead of execution */
+	/* Received ahead of execution: the next job where the printer holds two, else a little. */
+	size_t buffer_bytes;
+	bool full_speed; /* USB at 12 Mbit/s */
 	unsigned step_ms[STEP_COUNT], panel_ms[P_COUNT];
+	const struct epcl_model *epcl; /* the Zebra family's own columns */
 };
 extern const struct model models[]; /* ends with a NULL name */
 const struct model *model_find(const char *name);
+
+struct epcl_model {
+	unsigned dots, lines;             /* an image buffer */
+	unsigned image_dots, image_lines; /* what an image may declare; the rest is cut */
+	bool extended_memory;             /* one buffer for each panel */
+	bool reject_box;                  /* knows +RB */
+	uint8_t terminator;               /* behind a report */
+	const uint8_t *configs;           /* what V n answers with ACK, ends with 0 */
+	const char *alias[4]; /* whole commands: dock contact, dock contactless, to ready, out */
+};
 
 struct ribbon_kind {
 	const char *name;
@@ -116,6 +136,9 @@ int plane_expand(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *i
 /* Turns dye planes (NULL = none) back into the upright picture: RGB, LINES wide and DOTS high,
  * white PVC underneath. resin: the colour of the K panel. */
 void plane_unprint(uint8_t *rgb, const uint8_t *const dye[P_COUNT], const uint8_t resin[3]);
+/* The same, width dots wide, from planes of their own numbers of lines, each a divisor of width. */
+void plane_unprint_fine(uint8_t *rgb, unsigned width, const uint8_t *const dye[P_COUNT],
+	const unsigned lines[P_COUNT], const uint8_t resin[3]);
 
 /* ---- cards (card.c) ---- */
 
@@ -124,7 +147,7 @@ struct emu_card *card_create(
 void card_destroy(struct emu_card *c);
 /* Makes it another card's twin, blank: 8 hexadecimal digits. False: not such a number. */
 bool card_uid(struct emu_card *c, const char *hex);
-/* OUT/NNNN/, complete or absent. 0 or -1. */
+/* OUT_DIR/NNNN/, complete or absent. 0 or -1. */
 int card_write(const struct emu_card *c, const char *out_dir);
 uint64_t random_next(uint64_t *state);
 
@@ -146,20 +169,32 @@ struct reel {
 struct faults {
 	bool jam[STEP_COUNT]; /* the next such step jams */
 	bool cover_open, hopper_empty, output_full, reject_full, head_hot, cleaning_due;
-	bool mute, deaf, garble;
+	bool mute, deaf, garble, endless;
+	bool magnet_write, magnet_read, magnet_checksum;
 	char say_name[16], say_text[64]; /* this command is answered so, and not carried out */
+	char lacks[128];                 /* " NAME NAME ": unknown commands, beside the model's */
+	const struct ribbon_kind *unsure; /* every other answer names this ribbon */
 };
+
+#define TRACKS 3
 
 struct printer {
 	struct emu *emu;
 	struct usb_device *usb;
 	const struct model *model;
 	char serial[32];
+	char out_dir[512]; /* "": nothing is written */
+	struct pn532 *station;
+	const char *station_path;
+	unsigned long strict_lines;
 	/* mechanics */
 	struct emu_card **cards;
 	unsigned n_cards, next_card; /* cards[next_card] is the next to be fed */
 	struct emu_card *inside;
 	enum position position;
+	uint64_t position_ms; /* since when the card rests there */
+	/* When each plane was here whole, told by the dialect; 0: when it is printed. */
+	uint64_t loaded_ms[2][P_COUNT];
 	bool back_up; /* the flipper has turned the card */
 	bool jammed;
 	enum step jam_step;
@@ -170,6 +205,7 @@ struct printer {
 	unsigned long life_cards, life_panels, cleanings, since_cleaning;
 	struct field field;
 	struct faults faults;
+	unsigned unsure_count;
 	bool power_lost; /* the engine owes the dialect its power-on defaults */
 	bool powered;
 	/* dialect */
@@ -182,13 +218,29 @@ struct printer *printer_create(struct emu *emu, const struct model *m, const cha
 	unsigned hopper, const char *ribbon);
 void printer_destroy(struct printer *p);
 int printer_ribbon(struct printer *p, const char *spec); /* "ymcko:200"; 0 or -1 */
+/* What the printer believes is fitted; NULL: nothing. */
+const struct ribbon_kind *printer_ribbon_seen(struct printer *p);
+void reel_fill(struct reel *r);
+void ribbon_advance(struct printer *p, int side);
 void printer_add_cards(struct printer *p, unsigned n);
 unsigned printer_hopper(const struct printer *p);
+bool printer_cleaning_due(const struct printer *p);
+/* A byte, command or parameter that the protocol document does not allow: counted and logged. */
+void printer_strict(struct printer *p, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* An answer of the dialect; missing, noise or without end while such a fault lasts. */
+void printer_reply(struct printer *p, const void *bytes, size_t len);
+/* True: the model or a fault makes this command unknown. */
+bool printer_lacks(const struct printer *p, const char *name);
 /* Each returns NULL or the machine's word for the fault ("CARD JAM"). */
 const char *machine_ready(struct printer *p); /* anything in the way of a movement? */
 const char *machine_move(struct printer *p, enum position to); /* feeds when nothing is inside */
 const char *machine_ribbon(struct printer *p, const char *declared);
 const char *machine_print(struct printer *p, int side, const uint8_t *const dye[P_COUNT]);
+/* lines: how many lines each plane has, a multiple of LINES. */
+const char *machine_print_fine(struct printer *p, int side, const uint8_t *const dye[P_COUNT],
+	const unsigned lines[P_COUNT]);
+const char *machine_step(struct printer *p, enum step s); /* its time, its jam */
 const char *machine_flip(struct printer *p, bool back_up);
 const char *machine_eject(struct printer *p);
 const char *machine_reject(struct printer *p);
@@ -206,8 +258,11 @@ struct dialect {
 	void (*link_reset)(void *state); /* plug, SOFT_RESET: half a command is forgotten */
 	void (*power)(void *state);      /* power-on defaults */
 	json_t *(*status)(const void *state);
+	uint8_t (*port_status)(const void *state); /* NULL: the machine's own */
+	/* One of its switches from the console. NULL, or what is wrong. */
+	const char *(*option)(void *state, const char *name, const char *value);
 };
-extern const struct dialect dialect_evolis;
+extern const struct dialect dialect_evolis, dialect_epcl;
 
 /* ---- the Evolis dialect (evolis.c) ---- */
 
@@ -252,6 +307,8 @@ struct usb_device {
 	struct handle *owner;
 	uint8_t descriptors[128];
 	size_t descriptors_len, device_len;
+	uint8_t ep_out, ep_in; /* 0: there is none */
+	char lie[16];          /* what is wrong with the descriptors from the next plug on */
 	const char *strings[4];
 	struct urb *out, *in; /* queues, oldest first */
 	bool halt_out, halt_in;
@@ -265,10 +322,14 @@ struct usb_device {
 	uint64_t slow_since_ms, slow_taken;
 	int64_t unplug_after; /* bytes of OUT data from now on, -1 off */
 	unsigned reply_delay_ms;
+	unsigned line_bps; /* the line's own pace, 0: no limit */
+	bool babbles;
 	bool link_was_reset;
 };
 
 void usb_describe(struct usb_device *d, const char *serial);
+/* From the next plug on; "ok" ends it. False: no such lie. */
+bool usb_lie(struct usb_device *d, const char *word);
 void usb_submit(
 	struct usb_device *d, struct urb *u); /* completes now or later by handle_complete */
 bool usb_cancel(
@@ -276,10 +337,15 @@ bool usb_cancel(
 void usb_expire(struct usb_device *d);
 void usb_drop_handle(struct usb_device *d, struct handle *h);
 void usb_pump(struct usb_device *d);
+void usb_done(struct usb_device *d);
 uint64_t usb_next_due(const struct usb_device *d); /* ms, UINT64_MAX none */
 void usb_plug(struct usb_device *d, bool on);
 void usb_reply(struct usb_device *d, const void *bytes, size_t len);
+void usb_babble(struct usb_device *d); /* an answer without an end, until usb_clear_faults */
 void usb_clear_faults(struct usb_device *d);
+/* Each fills out (512 bytes) and returns the length, or -EPIPE. */
+int usb_string(const struct usb_device *d, unsigned index, uint8_t *out);
+int usb_device_id(const struct usb_device *d, uint8_t *out);
 
 /* ---- usbfs (usbfs.c) ---- */
 
@@ -303,8 +369,11 @@ struct handle {
 int handle_open(struct usb_device *d);
 struct handle *handle_find(struct emu *emu, unsigned pts);
 void handle_complete(struct urb *u);
+/* Takes the first finished transfer; writes what the client expects. 0, or -EFAULT. */
+int handle_reap(struct handle *h, pid_t tid, uint64_t arg);
 void handle_gone(struct handle *h);
 void handles_sweep(struct emu *emu); /* closes those whose clients have gone */
+void handles_close(struct emu *emu); /* all, at the end */
 #define USBFS_PENDING INT64_MIN
 /* The answer (>= 0, -errno) or USBFS_PENDING: it comes later by notify_answer(). */
 int64_t usbfs_ioctl(struct emu *emu, struct handle *h, pid_t tid, uint64_t notif, unsigned request,
@@ -336,6 +405,7 @@ enum kill_when { KILL_BEFORE, KILL_AFTER };
 
 /* folder: its files' syncs are watched, NULL: none. NULL when it is not there. */
 struct killer *killer_create(const char *folder);
+void killer_destroy(struct killer *k);
 void killer_start(struct killer *k, pid_t child);
 bool killer_watches(const struct killer *k);
 /* n counts from now. NULL, or what is wrong. */
@@ -355,20 +425,32 @@ json_t *killer_status(struct killer *k);
 int console_script(struct emu *emu, const char *path); /* reports the first bad line on stderr */
 int console_start(struct emu *emu, const char *socket_path);
 struct console *console_create(void);
+void console_destroy(struct console *c);
 void console_stop(struct emu *emu);
 /* One line; lock held. Returns a malloc'ed one-line JSON answer. */
 char *console_line(struct emu *emu, const char *line);
-void console_at_card(struct emu *emu, unsigned serial);
-void console_at_command(struct emu *emu, const char *name);
+void console_at_card(struct printer *p, unsigned serial);
+void console_at_command(struct printer *p, const char *name);
 void console_tick(struct emu *emu);
 uint64_t console_next_due(const struct emu *emu);
 int console_tell(const char *socket_path, int argc, char **argv); /* the client; exit status */
+json_t *status_printer(struct printer *p); /* all about one */
 char *status_text(struct emu *emu);                               /* malloc'ed JSON, lock held */
-void status_write(struct emu *emu);                               /* OUT/printer.json, lock held */
+void status_write(struct emu *emu);     /* printer.json of every printer, lock held */
+void status_show(struct printer *p);    /* of this one */
+/* The words CFG, INF, WAR, ERR and EX1 of the vendor's software, from the machine's state. */
+#define STATUS_WORDS 5
+extern const char *const status_word_names[STATUS_WORDS];
+void status_words(const struct printer *p, uint32_t out[STATUS_WORDS]);
+
+/* ---- counters that outlive a run (state.c) ---- */
+
+int state_read(struct emu *emu, const char *path); /* 0, or -1 after a line on stderr */
+void state_write(struct emu *emu);                 /* replaces the whole file, lock held */
 
 /* ---- the program (main.c) ---- */
 
-#define PRINTERS_MAX 4
+#define PRINTERS_MAX 16
 
 struct emu {
 	pthread_mutex_t lock;
@@ -379,22 +461,26 @@ struct emu {
 	struct printer *printer[PRINTERS_MAX];
 	unsigned n_printers;
 	struct handle *handles;
-	struct pn532 *station;
 	struct console *console;
 	struct killer *killer;
 	char root[64]; /* private folder with the fake trees */
 	const char *out_dir;
 	FILE *log;
-	bool timing, private_net;
-	const char *control_path, *script_path, *station_path;
+	bool timing, private_net, strict;
+	const char *control_path, *script_path, *state_path;
 	uint64_t random_state;
 	uint64_t start_ms, seqnum;
 	unsigned next_devnum;
 	int netlink, listener, watch; /* watch: epoll over the masters of all handles */
 	bool stopping;
+	unsigned helpers; /* threads of emu_helper that are at work */
 	pthread_t clock_thread;
 };
 
+struct options;
+int emu_build(struct emu *emu, const struct options *o); /* the printers, plugged in; 0 or -1 */
+/* A thread that nobody joins; the end of the emulator waits for it. 0 or -1. */
+int emu_helper(struct emu *emu, void (*run)(struct emu *emu, void *arg), void *arg);
 int emu_start(struct emu *emu); /* threads, after the fork; 0 or -1 */
 uint64_t now_ms(void);
 void emu_log(struct emu *emu, const char *format, ...) __attribute__((format(printf, 2, 3)));

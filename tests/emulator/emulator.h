@@ -52,7 +52,8 @@ struct emu_card {
 	/* what the head put on it: artwork upright, RGB 3 bytes a pixel; NULL = that side is
 	 * untouched */
 	uint8_t *side_rgb[2];
-	unsigned width, height;
+	unsigned side_width[2], height;
+	char *track[3];          /* magnetic tracks; NULL = blank */
 	unsigned panels_used[2]; /* bit i = panel "ymcko"[i] was used on that side */
 	struct chip
 		*second; /* a second chip that comes into the field with this card, NULL = none */

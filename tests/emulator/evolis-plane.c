@@ -168,20 +168,32 @@ plane_expand(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *in, s
 /* Stream line x, dot d is artwork pixel (x, DOTS - 1 - d): the artwork went in turned 90 degrees
  * clockwise. */
 void
-plane_unprint(uint8_t *rgb, const uint8_t *const dye[P_COUNT], const uint8_t resin[3])
+plane_unprint_fine(uint8_t *rgb, unsigned width, const uint8_t *const dye[P_COUNT],
+	const unsigned lines[P_COUNT], const uint8_t resin[3])
 {
 	static const int subtracts[3] = {P_C, P_M, P_Y};
-	for (unsigned y = 0; y < DOTS; y++) {
-		for (unsigned x = 0; x < LINES; x++) {
-			size_t at = (size_t)x * DOTS + (DOTS - 1 - y);
-			uint8_t *px = rgb + ((size_t)y * LINES + x) * 3;
-			bool black = dye[P_K] && dye[P_K][at];
+	unsigned every[P_COUNT];
+	for (int i = 0; i < P_COUNT; i++)
+		every[i] = dye[i] ? width / lines[i] : 1;
+	for (size_t y = 0; y < DOTS; y++) {
+		for (size_t x = 0; x < width; x++) {
+			const size_t dot = DOTS - 1 - y;
+			uint8_t *px = rgb + (y * width + x) * 3;
+			bool black = dye[P_K] && dye[P_K][x / every[P_K] * DOTS + dot];
 			for (int i = 0; i < 3; i++) {
 				const uint8_t *d = dye[subtracts[i]];
+				size_t at = x / every[subtracts[i]] * DOTS + dot;
 				px[i] = black ? resin[i]
 					: d   ? (uint8_t)(px[i] * (255 - d[at]) / 255)
 					      : px[i];
 			}
 		}
 	}
+}
+
+void
+plane_unprint(uint8_t *rgb, const uint8_t *const dye[P_COUNT], const uint8_t resin[3])
+{
+	static const unsigned lines[P_COUNT] = {LINES, LINES, LINES, LINES, LINES};
+	plane_unprint_fine(rgb, LINES, dye, lines, resin);
 }

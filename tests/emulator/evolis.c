@@ -16,8 +16,7 @@
 static void
 strict(struct evolis *e, const char *what, const char *text)
 {
-	e->strict_lines++;
-	emu_log(e->printer->emu, "strict: %s: %.80s", what, text);
+	printer_strict(e->printer, "%s: %.80s", what, text);
 }
 
 static void
@@ -96,7 +95,7 @@ evolis_status(const void *state)
 
 	return json_pack("{s:i, s:b, s:i, s:i, s:i, s:O}", "mode", (int)e->mode, "sequence",
 		e->in_sequence, "commands", (int)e->commands, "errors", (int)e->errors, "strict",
-		(int)e->strict_lines, "seen", e->seen);
+		(int)e->printer->strict_lines, "seen", e->seen);
 }
 
 static const char *
@@ -442,19 +441,6 @@ command_run(struct call *call)
 	return text ? text : "ERROR CDE";
 }
 
-static void
-reply_send(struct evolis *e, const char *text)
-{
-	struct printer *p = e->printer;
-	static const char noise[] = "\x8f?\x02#\xfe";
-	if (p->faults.mute)
-		return;
-	if (p->faults.garble)
-		usb_reply(p->usb, noise, sizeof noise);
-	else
-		usb_reply(p->usb, text, strlen(text) + 1); /* the text and one 00 */
-}
-
 /* Printer mode: nobody is told, so the printer waits for the operator and makes the card again. */
 static const char *
 recover(struct call *call, const char *text)
@@ -483,7 +469,7 @@ command_handle(struct evolis *e, const char *broken)
 	e->commands++;
 	json_object_set_new(e->seen, c->name,
 		json_integer(json_integer_value(json_object_get(e->seen, c->name)) + 1));
-	console_at_command(p->emu, c->name);
+	console_at_command(p, c->name);
 	bool sender_gone = killer_command(p->emu, c->name, KILL_BEFORE);
 	if (p->faults.deaf || !p->powered || sender_gone)
 		return;
@@ -512,7 +498,7 @@ command_handle(struct evolis *e, const char *broken)
 	host = host || e->mode & HOST_BIT;
 	bool pem = v && v->run == run_pem;
 	if (reads || (pem ? host && p->model->pem_answers : host))
-		reply_send(e, answer);
+		printer_reply(p, answer, strlen(answer) + 1); /* the text and one 00 */
 }
 
 static void
@@ -526,10 +512,8 @@ evolis_feed(void *state, const uint8_t *data, size_t len)
 		case PARSE_MORE:
 			return;
 		case PARSE_STRAY:
-			emu_log(e->printer->emu,
-				"strict: %zu bytes outside of a command at %llu: %s", c->stray,
-				(unsigned long long)c->stray_at, c->stray_text);
-			e->strict_lines++;
+			printer_strict(e->printer, "%zu bytes outside of a command at %llu: %s",
+				c->stray, (unsigned long long)c->stray_at, c->stray_text);
 			c->stray = 0;
 			break;
 		case PARSE_COMMAND:

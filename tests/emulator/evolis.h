@@ -20,7 +20,7 @@ struct evolis {
 	uint8_t *plane[2][P_COUNT]; /* one byte a dot; NULL = not loaded */
 	uint8_t *half;              /* unpacking room */
 	char last[REPLY_MAX];
-	unsigned long commands, errors, strict_lines;
+	unsigned long commands, errors;
 	json_t *seen; /* command name -> how often */
 };
 

@@ -56,7 +56,7 @@ struct durable {
 
 struct killer {
 	pthread_mutex_t lock;
-	const char *folder; /* absolute, NULL: nothing is watched */
+	char *folder; /* absolute, NULL: nothing is watched */
 	pid_t child;
 	ino_t mounts; /* every process of the tree lives in this mount namespace */
 	struct plan *plans;
@@ -78,6 +78,19 @@ killer_create(const char *folder)
 		return NULL;
 	}
 	return k;
+}
+
+void
+killer_destroy(struct killer *k)
+{
+	if (!k)
+		return;
+	killer_forget(k);
+	for (unsigned i = 0; i < k->n_files; i++)
+		free(k->file[i].bytes);
+	free(k->folder);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
 }
 
 bool
@@ -280,29 +293,27 @@ victims_kill(const struct killer *k, const struct role *r)
 }
 
 /* The host is off: bus and reader lose their current and come back. */
-static void *
-links_drop(void *arg)
+static void
+links_drop(struct emu *emu, void *arg)
 {
-	struct emu *emu = arg;
+	(void)arg;
 	pthread_mutex_lock(&emu->lock);
 	for (unsigned i = 0; i < emu->n_printers; i++) {
 		usb_plug(&emu->device[i], false);
 		if (emu->printer[i]->powered)
 			usb_plug(&emu->device[i], true);
-	}
-	if (emu->station) {
-		free(pn532_control(emu->station, "unplug"));
-		free(pn532_control(emu->station, "plug"));
+		if (emu->printer[i]->station) {
+			free(pn532_control(emu->printer[i]->station, "unplug"));
+			free(pn532_control(emu->printer[i]->station, "plug"));
+		}
 	}
 	pthread_mutex_unlock(&emu->lock);
-	return NULL;
 }
 
 static bool
 kill_now(struct emu *emu, const struct role *r)
 {
 	struct killer *k = emu->killer;
-	pthread_t thread;
 	unsigned n = victims_kill(k, r);
 	k->fired++;
 	k->victims += n;
@@ -314,8 +325,7 @@ kill_now(struct emu *emu, const struct role *r)
 		for (unsigned i = 0; i < k->n_files; i++)
 			durable_put(k, &k->file[i]);
 	}
-	if (!pthread_create(&thread, NULL, links_drop, emu))
-		pthread_detach(thread);
+	emu_helper(emu, links_drop, NULL);
 	return true;
 }
 

@@ -17,96 +17,6 @@
 #define PORT_EMPTY 0x20
 #define PORT_FAULT 0x10 /* selected, error */
 
-unsigned
-printer_hopper(const struct printer *p)
-{
-	return p->faults.hopper_empty ? 0 : p->n_cards - p->next_card;
-}
-
-void
-printer_add_cards(struct printer *p, unsigned n)
-{
-	struct emu_card **more = realloc(p->cards, (p->n_cards + n) * sizeof *more);
-	if (!more)
-		return;
-	p->cards = more;
-	for (unsigned i = 0; i < n; i++) {
-		struct emu_card *c =
-			card_create(p->n_cards + 1, &p->emu->random_state, p->cards, p->n_cards);
-		if (!c)
-			return;
-		c->chip.on_write = killer_chip_write;
-		c->chip.on_write_ctx = p->emu;
-		p->cards[p->n_cards++] = c;
-	}
-}
-
-static void
-reel_fill(struct reel *r)
-{
-	for (int i = 0; i < P_COUNT; i++)
-		r->left[i] = 0;
-	for (const char *c = r->kind->front; *c; c++)
-		r->left[strchr(panel_names, *c) - panel_names] = r->capacity;
-	for (const char *c = r->kind->back; *c; c++)
-		r->left[strchr(panel_names, *c) - panel_names] +=
-			strcmp(r->kind->front, r->kind->back) ? r->capacity : 0;
-	r->sets = r->capacity;
-	r->ended = false;
-}
-
-int
-printer_ribbon(struct printer *p, const char *spec)
-{
-	char name[32];
-	const char *colon = strchr(spec, ':');
-	snprintf(name, sizeof name, "%.*s", colon ? (int)(colon - spec) : (int)strlen(spec), spec);
-	const struct ribbon_kind *kind = ribbon_kind_find(name);
-	if (!kind)
-		return -1;
-	p->reel.kind = kind;
-	p->reel.capacity = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 200;
-	reel_fill(&p->reel);
-	return 0;
-}
-
-struct printer *
-printer_create(struct emu *emu, const struct model *m, const char *serial, unsigned hopper,
-	const char *ribbon)
-{
-	struct printer *p = calloc(1, sizeof *p);
-	if (!p)
-		return NULL;
-	p->emu = emu;
-	p->model = m;
-	snprintf(p->serial, sizeof p->serial, "%s", serial);
-	p->output_capacity = 100;
-	p->reject_capacity = 30;
-	p->powered = true;
-	field_init(&p->field);
-	if (printer_ribbon(p, ribbon)) {
-		free(p);
-		return NULL;
-	}
-	p->spare = p->reel;
-	printer_add_cards(p, hopper);
-	p->dialect = m->dialect->create(p);
-	return p;
-}
-
-void
-printer_destroy(struct printer *p)
-{
-	if (!p)
-		return;
-	p->model->dialect->destroy(p->dialect);
-	for (unsigned i = 0; i < p->n_cards; i++)
-		card_destroy(p->cards[i]);
-	free(p->cards);
-	field_done(&p->field);
-	free(p);
-}
-
 const char *
 machine_ready(struct printer *p)
 {
@@ -127,7 +37,7 @@ step_jam(struct printer *p, enum step s)
 	p->jammed = true;
 	p->jam_step = s;
 	emu_log(p->emu, "jam: %s, card %u", step_names[s], p->inside ? p->inside->serial : 0);
-	status_write(p->emu);
+	status_show(p);
 	return "CARD JAM";
 }
 
@@ -138,6 +48,12 @@ step_run(struct printer *p, enum step s)
 	emu_wait(p->emu, p->model->step_ms[s]);
 	const char *fault = machine_ready(p);
 	return fault ? fault : step_jam(p, s);
+}
+
+const char *
+machine_step(struct printer *p, enum step s)
+{
+	return step_run(p, s);
 }
 
 static void
@@ -161,7 +77,7 @@ machine_feed(struct printer *p)
 {
 	if (printer_hopper(p) == 0)
 		return "FEEDER EMPTY";
-	console_at_card(p->emu, p->next_card + 1);
+	console_at_card(p, p->next_card + 1);
 	const char *fault = machine_ready(p);
 	if (fault)
 		return fault;
@@ -175,6 +91,7 @@ machine_feed(struct printer *p)
 	fault = step_run(p, STEP_FEED);
 	if (!fault)
 		p->position = POS_PRINT;
+	p->position_ms = now_ms();
 	return fault;
 }
 
@@ -198,43 +115,52 @@ machine_move(struct printer *p, enum position to)
 	if (fault)
 		return fault;
 	p->position = to;
+	p->position_ms = now_ms();
 	if (to == POS_CONTACTLESS)
 		field_update(p, true);
 	emu_log(p->emu, "card %u: at %s", p->inside->serial, position_names[to]);
-	status_write(p->emu);
+	status_show(p);
 	return NULL;
 }
 
-const char *
-machine_ribbon(struct printer *p, const char *declared)
-{
-	const struct reel *r = &p->reel;
-	if (!r->kind || r->ended || r->sets == 0)
-		return "ERROR RIBBON";
-	if (p->model->ribbon_check && declared && *declared && strcmp(declared, r->kind->name))
-		return "ERROR RIBBON";
-	return NULL;
-}
-
-/* Moves the ribbon past one set's panels for this side; which panels were burnt is the dyes'
- * matter. */
+/* Each panel is printed while the next one is still on the line: no panel begins before it is here
+ * or before the one before it has ended. */
 static void
-ribbon_advance(struct printer *p, int side)
+panels_wait(struct printer *p, int side, const uint8_t *const dye[P_COUNT])
 {
-	struct reel *r = &p->reel;
-	bool own = side && *r->kind->back; /* the back has panels of its own in the set */
-	const char *panels = own ? r->kind->back : r->kind->front;
-	for (const char *c = panels; *c; c++) {
-		unsigned *left = &r->left[strchr(panel_names, *c) - panel_names];
-		*left -= *left > 0;
-		p->life_panels++;
+	uint64_t now = now_ms(), end = p->position_ms;
+	for (int i = 0; i < P_COUNT; i++) {
+		uint64_t here = p->loaded_ms[side][i] ? p->loaded_ms[side][i] : now;
+		if (dye[i])
+			end = (end > here ? end : here) + p->model->panel_ms[i];
 	}
-	if (!own || !strcmp(r->kind->front, r->kind->back))
-		r->sets -= r->sets > 0;
+	if (end > now)
+		emu_wait(p->emu, (unsigned)(end - now));
+	memset(p->loaded_ms[side], 0, sizeof p->loaded_ms[side]);
+}
+
+static uint8_t *
+side_fill(struct emu_card *c, int side, unsigned width)
+{
+	uint8_t *rgb = malloc((size_t)DOTS * width * 3);
+	if (!rgb)
+		return NULL;
+	memset(rgb, 255, (size_t)DOTS * width * 3);
+	for (size_t y = 0; c->side_rgb[side] && y < DOTS; y++)
+		for (size_t x = 0; x < width; x++)
+			memcpy(rgb + (y * width + x) * 3,
+				c->side_rgb[side] + (y * c->side_width[side] +
+							    x * c->side_width[side] / width) * 3,
+				3);
+	free(c->side_rgb[side]);
+	c->side_rgb[side] = rgb;
+	c->side_width[side] = width;
+	return rgb;
 }
 
 const char *
-machine_print(struct printer *p, int side, const uint8_t *const dye[P_COUNT])
+machine_print_fine(struct printer *p, int side, const uint8_t *const dye[P_COUNT],
+	const unsigned lines[P_COUNT])
 {
 	const char *fault = machine_ready(p);
 	if (!fault && p->faults.head_hot)
@@ -245,26 +171,29 @@ machine_print(struct printer *p, int side, const uint8_t *const dye[P_COUNT])
 	if (fault || !c)
 		return fault ? fault : "ERROR";
 	const char *panels = side && *p->reel.kind->back ? p->reel.kind->back : p->reel.kind->front;
-	for (int i = 0; i < P_COUNT; i++)
+	unsigned width = c->side_rgb[side] ? c->side_width[side] : LINES;
+	for (int i = 0; i < P_COUNT; i++) {
 		if (dye[i] && !strchr(panels, panel_names[i]))
 			return "ERROR RIBBON";
-	if (!c->side_rgb[side]) {
-		c->side_rgb[side] = malloc((size_t)DOTS * LINES * 3);
-		if (!c->side_rgb[side])
-			return "ERROR";
-		memset(c->side_rgb[side], 255, (size_t)DOTS * LINES * 3);
+		width = dye[i] && lines[i] > width ? lines[i] : width;
 	}
+	if ((!c->side_rgb[side] || width != c->side_width[side]) && !side_fill(c, side, width))
+		return "ERROR";
 	emu_log(p->emu, "card %u: printing %s", c->serial, side ? "back" : "front");
 	ribbon_advance(p, side);
-	unsigned ms = 0;
-	for (int i = 0; i < P_COUNT; i++) {
-		ms += dye[i] ? p->model->panel_ms[i] : 0;
+	for (int i = 0; i < P_COUNT; i++)
 		c->panels_used[side] |= dye[i] ? 1u << i : 0;
-	}
-	emu_wait(p->emu, ms);
-	plane_unprint(c->side_rgb[side], dye, p->reel.kind->rgb);
-	fault = step_run(p, STEP_PRINT);
-	return fault;
+	const uint8_t *resin = p->reel.kind->rgb;
+	panels_wait(p, side, dye);
+	plane_unprint_fine(c->side_rgb[side], width, dye, lines, resin);
+	return step_run(p, STEP_PRINT);
+}
+
+const char *
+machine_print(struct printer *p, int side, const uint8_t *const dye[P_COUNT])
+{
+	static const unsigned lines[P_COUNT] = {LINES, LINES, LINES, LINES, LINES};
+	return machine_print_fine(p, side, dye, lines);
 }
 
 const char *
@@ -279,6 +208,7 @@ machine_flip(struct printer *p, bool back_up)
 		fault = step_run(p, STEP_FLIP);
 	if (!fault)
 		p->back_up = back_up;
+	p->position_ms = now_ms();
 	return fault;
 }
 
@@ -294,20 +224,20 @@ card_leaves(struct printer *p, const char *bin, unsigned *count)
 	p->back_up = false;
 	++*count;
 	emu_log(p->emu, "card %u: %s", c->serial, bin);
-	if (p->emu->out_dir) {
+	if (*p->out_dir) {
 		/* nobody else has this card now, so the console need not wait for its picture */
 		pthread_mutex_unlock(&p->emu->lock);
-		int rc = card_write(c, p->emu->out_dir);
+		int rc = card_write(c, p->out_dir);
 		pthread_mutex_lock(&p->emu->lock);
 		if (rc)
 			emu_log(p->emu, "error: card %u could not be written to %s", c->serial,
-				p->emu->out_dir);
+				p->out_dir);
 	}
 	for (int side = 0; side < 2; side++) {
 		free(c->side_rgb[side]);
 		c->side_rgb[side] = NULL;
 	}
-	status_write(p->emu);
+	status_show(p);
 }
 
 static bool
@@ -376,12 +306,14 @@ machine_clear(struct printer *p)
 		card_leaves(p, "hand", &p->by_hand);
 	usb_clear_faults(p->usb);
 	pthread_cond_broadcast(&p->emu->work);
-	status_write(p->emu);
+	status_show(p);
 }
 
 uint8_t
 machine_port_status(const struct printer *p)
 {
+	if (p->model->dialect->port_status)
+		return p->model->dialect->port_status(p->dialect);
 	if (p->jammed || p->faults.cover_open || p->faults.head_hot)
 		return PORT_FAULT;
 	/* inferred: who waits to put a card out is not ready */

@@ -6,10 +6,9 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "tests/emulator/device.h"
+#include "tests/emulator/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,27 +23,9 @@
 #include <unistd.h>
 
 #define EXIT_USAGE   64
+#define EXIT_STRICT  65
 #define EXIT_REFUSED 77
 #define CLOCK_MAX_MS 60000u
-
-static const char usage[] = "usage: cardspool-emulator [option...] --run CMD [ARG...]\n"
-			    "       cardspool-emulator --tell SOCKET WORD...\n"
-			    "  --model NAME       printer model (dualys3)\n"
-			    "  --serial TEXT      its serial number\n"
-			    "  --hopper N         blank cards in the hopper (100)\n"
-			    "  --ribbon NAME:N    ribbon and how many sets of panels (ymcko:200)\n"
-			    "  --output N         what the output hopper holds (100)\n"
-			    "  --reject N         what the reject box holds (30)\n"
-			    "  --out DIR          finished cards and printer.json go there\n"
-			    "  --control SOCKET   fault console\n"
-			    "  --station LINK     chip reader (PN532) under this name\n"
-			    "  --script FILE      console lines to begin with\n"
-			    "  --seed N           seed of the card UIDs\n"
-			    "  --watch-sync DIR   count syncs of files in DIR\n"
-			    "  --timing           take the time a machine takes\n"
-			    "  --log FILE         every command and answer; \"strict:\" lines\n"
-			    "  -n, --private-net  own network, so that plug events stay here\n"
-			    "  --run CMD...       run CMD with the printer plugged in\n";
 
 uint64_t
 now_ms(void)
@@ -133,7 +114,7 @@ engine_run(void *arg)
 		p->busy = true;
 		usb_pump(d);
 		p->model->dialect->feed(p->dialect, bytes, n);
-		status_write(emu);
+		status_show(p);
 	}
 	pthread_mutex_unlock(&emu->lock);
 	free(bytes);
@@ -161,14 +142,51 @@ clock_run(void *arg)
 	return NULL;
 }
 
-/* Clients that close, or die, hang up their handles. */
+struct helper {
+	struct emu *emu;
+	void (*run)(struct emu *emu, void *arg);
+	void *arg;
+};
+
 static void *
-watch_run(void *arg)
+helper_run(void *arg)
 {
-	struct emu *emu = arg;
+	struct helper h = *(struct helper *)arg;
+	free(arg);
+	h.run(h.emu, h.arg);
+	pthread_mutex_lock(&h.emu->lock);
+	__atomic_sub_fetch(&h.emu->helpers, 1, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&h.emu->clock);
+	pthread_mutex_unlock(&h.emu->lock);
+	return NULL;
+}
+
+int
+emu_helper(struct emu *emu, void (*run)(struct emu *emu, void *arg), void *arg)
+{
+	pthread_t t;
+	struct helper *h = malloc(sizeof *h);
+	if (!h)
+		return -1;
+	*h = (struct helper){emu, run, arg};
+	__atomic_add_fetch(&emu->helpers, 1, __ATOMIC_SEQ_CST);
+	if (pthread_create(&t, NULL, helper_run, h)) {
+		__atomic_sub_fetch(&emu->helpers, 1, __ATOMIC_SEQ_CST);
+		free(h);
+		return -1;
+	}
+	pthread_detach(t);
+	return 0;
+}
+
+/* Clients that close, or die, hang up their handles. */
+static void
+watch_run(struct emu *emu, void *arg)
+{
 	struct epoll_event e;
+	(void)arg;
 	while (!emu->stopping) {
-		int n = epoll_wait(emu->watch, &e, 1, 500);
+		int n = epoll_wait(emu->watch, &e, 1, 100);
 		if (n < 0 && errno != EINTR)
 			break;
 		if (n <= 0)
@@ -177,18 +195,18 @@ watch_run(void *arg)
 		handles_sweep(emu);
 		pthread_mutex_unlock(&emu->lock);
 	}
-	return NULL;
 }
 
 int
 emu_start(struct emu *emu)
 {
-	pthread_t watch;
-	if (emu->station_path) {
-		emu->station = pn532_start(&emu->printer[0]->field, emu->station_path, emu->timing);
-		if (!emu->station) {
-			fprintf(stderr, "cardspool-emulator: no station at %s\n",
-				emu->station_path);
+	for (unsigned i = 0; i < emu->n_printers; i++) {
+		struct printer *p = emu->printer[i];
+		if (!p->station_path)
+			continue;
+		p->station = pn532_start(&p->field, p->station_path, emu->timing);
+		if (!p->station) {
+			fprintf(stderr, "cardspool-emulator: no station at %s\n", p->station_path);
 			return -1;
 		}
 	}
@@ -202,9 +220,8 @@ emu_start(struct emu *emu)
 	for (unsigned i = 0; i < emu->n_printers; i++)
 		if (pthread_create(&emu->printer[i]->engine, NULL, engine_run, emu->printer[i]))
 			return -1;
-	if (pthread_create(&watch, NULL, watch_run, emu))
+	if (emu_helper(emu, watch_run, NULL))
 		return -1;
-	pthread_detach(watch);
 	return pthread_create(&emu->clock_thread, NULL, clock_run, emu) ? -1 : 0;
 }
 
@@ -234,129 +251,51 @@ emu_stop(struct emu *emu)
 			pthread_join(emu->printer[i]->engine, NULL);
 	if (emu->clock_thread)
 		pthread_join(emu->clock_thread, NULL);
-	if (emu->station)
-		pn532_stop(emu->station);
+	for (unsigned i = 0; i < emu->n_printers; i++)
+		if (emu->printer[i]->station)
+			pn532_stop(emu->printer[i]->station);
 }
 
-/* ---- options ---- */
-
-struct options {
-	const char *model, *serial, *ribbon, *out, *log, *watch;
-	unsigned long hopper, output, reject, seed;
-	char **run, **tell;
-	int tell_n;
-};
-
-enum {
-	OPT_MODEL = 256,
-	OPT_SERIAL,
-	OPT_HOPPER,
-	OPT_RIBBON,
-	OPT_OUTPUT,
-	OPT_REJECT,
-	OPT_OUT,
-	OPT_CONTROL,
-	OPT_STATION,
-	OPT_SCRIPT,
-	OPT_SEED,
-	OPT_TIMING,
-	OPT_WATCH_SYNC,
-	OPT_LOG,
-	OPT_RUN,
-	OPT_TELL,
-	OPT_HELP
-};
-
-static const struct option long_options[] = {
-	{"model", required_argument, NULL, OPT_MODEL},
-	{"serial", required_argument, NULL, OPT_SERIAL},
-	{"hopper", required_argument, NULL, OPT_HOPPER},
-	{"ribbon", required_argument, NULL, OPT_RIBBON},
-	{"output", required_argument, NULL, OPT_OUTPUT},
-	{"reject", required_argument, NULL, OPT_REJECT},
-	{"out", required_argument, NULL, OPT_OUT},
-	{"control", required_argument, NULL, OPT_CONTROL},
-	{"station", required_argument, NULL, OPT_STATION},
-	{"script", required_argument, NULL, OPT_SCRIPT},
-	{"seed", required_argument, NULL, OPT_SEED},
-	{"watch-sync", required_argument, NULL, OPT_WATCH_SYNC},
-	{"timing", no_argument, NULL, OPT_TIMING},
-	{"log", required_argument, NULL, OPT_LOG},
-	{"private-net", no_argument, NULL, 'n'},
-	{"run", required_argument, NULL, OPT_RUN},
-	{"tell", required_argument, NULL, OPT_TELL},
-	{"help", no_argument, NULL, OPT_HELP},
-	{NULL, 0, NULL, 0},
-};
-
-static int
-options_parse(struct options *o, struct emu *emu, int argc, char **argv)
+/* After every thread that could look at them has ended. */
+static void
+emu_free(struct emu *emu)
 {
-	int c;
-	while (!o->run && !o->tell &&
-		(c = getopt_long(argc, argv, "+n", long_options, NULL)) != -1) {
-		switch (c) {
-		case OPT_MODEL:
-			o->model = optarg;
-			break;
-		case OPT_SERIAL:
-			o->serial = optarg;
-			break;
-		case OPT_HOPPER:
-			o->hopper = strtoul(optarg, NULL, 10);
-			break;
-		case OPT_RIBBON:
-			o->ribbon = optarg;
-			break;
-		case OPT_OUTPUT:
-			o->output = strtoul(optarg, NULL, 10);
-			break;
-		case OPT_REJECT:
-			o->reject = strtoul(optarg, NULL, 10);
-			break;
-		case OPT_OUT:
-			emu->out_dir = optarg;
-			break;
-		case OPT_CONTROL:
-			emu->control_path = optarg;
-			break;
-		case OPT_STATION:
-			emu->station_path = optarg;
-			break;
-		case OPT_SCRIPT:
-			emu->script_path = optarg;
-			break;
-		case OPT_SEED:
-			o->seed = strtoul(optarg, NULL, 10);
-			break;
-		case OPT_WATCH_SYNC:
-			o->watch = optarg;
-			break;
-		case OPT_TIMING:
-			emu->timing = true;
-			break;
-		case OPT_LOG:
-			o->log = optarg;
-			break;
-		case 'n':
-			emu->private_net = true;
-			break;
-		case OPT_RUN:
-			o->run = argv + optind - 1;
-			break;
-		case OPT_TELL:
-			o->tell = argv + optind;
-			o->tell_n = argc - optind;
-			emu->control_path = optarg;
-			break;
-		case OPT_HELP:
-			fputs(usage, stdout);
-			exit(0);
-		default:
-			return -1;
-		}
+	pthread_mutex_lock(&emu->lock);
+	for (int n = 0; emu->helpers && n < 300; n++)
+		cond_wait_ms(&emu->clock, &emu->lock, 10);
+	bool alone = emu->helpers == 0;
+	if (emu->state_path && emu->n_printers)
+		state_write(emu);
+	pthread_mutex_unlock(&emu->lock);
+	if (!alone) /* whoever still runs may look at what would be freed */
+		return;
+	handles_close(emu);
+	for (unsigned i = 0; i < emu->n_printers; i++) {
+		usb_done(&emu->device[i]);
+		printer_destroy(emu->printer[i]);
 	}
-	return o->run || o->tell ? 0 : -1;
+	console_destroy(emu->console);
+	killer_destroy(emu->killer);
+	if (emu->watch >= 0)
+		close(emu->watch);
+	if (emu->listener >= 0)
+		close(emu->listener);
+	if (emu->log)
+		fclose(emu->log);
+}
+
+/* The status of --run: the program's own, or that it said what no printer's document allows. */
+static int
+emu_verdict(const struct emu *emu, int status)
+{
+	unsigned long strict = 0;
+	for (unsigned i = 0; i < emu->n_printers; i++)
+		strict += emu->printer[i]->strict_lines;
+	if (!emu->strict || status || !strict)
+		return status;
+	fprintf(stderr, "cardspool-emulator: %lu times the protocol document was not kept%s\n",
+		strict, emu->log ? "; see the log" : "; --log FILE shows where");
+	return EXIT_STRICT;
 }
 
 static void
@@ -373,43 +312,6 @@ net_unshare(void)
 		ioctl(fd, SIOCSIFFLAGS, &lo);
 		close(fd);
 	}
-}
-
-static int
-emu_build(struct emu *emu, const struct options *o)
-{
-	const struct model *m = model_find(o->model);
-	struct usb_device *d = &emu->device[0];
-	if (!m) {
-		fprintf(stderr, "cardspool-emulator: no model called %s\n", o->model);
-		return -1;
-	}
-	emu->random_state = o->seed;
-	struct printer *p = printer_create(emu, m, o->serial, (unsigned)o->hopper, o->ribbon);
-	if (!p) {
-		fprintf(stderr, "cardspool-emulator: no ribbon called %s\n", o->ribbon);
-		return -1;
-	}
-	p->output_capacity = (unsigned)o->output;
-	p->reject_capacity = (unsigned)o->reject;
-	p->usb = d;
-	d->emu = emu->hub.emu = emu;
-	d->printer = p;
-	d->bus = emu->hub.bus = 1;
-	d->fifo_max = m->buffer_bytes;
-	d->fifo = malloc(d->fifo_max);
-	snprintf(d->port, sizeof d->port, "1-1");
-	snprintf(emu->hub.port, sizeof emu->hub.port, "usb1");
-	usb_describe(d, p->serial);
-	usb_describe(&emu->hub, "0000:00:00.0");
-	emu->printer[0] = p;
-	emu->n_printers = 1;
-	if (!d->fifo || tree_create(emu))
-		return -1;
-	emu->next_devnum = 1;
-	usb_plug(&emu->hub, true);
-	usb_plug(d, true);
-	return 0;
 }
 
 static void
@@ -437,17 +339,19 @@ int
 main(int argc, char **argv)
 {
 	static struct emu emu;
-	struct options o = {.model = "dualys3",
-		.serial = "D3-0001",
-		.ribbon = "ymcko:200",
-		.hopper = 100,
-		.output = 100,
-		.reject = 30,
+	static struct options o = {.base = {.model = "dualys3",
+					   .serial = "D3-0001",
+					   .ribbon = "ymcko:200",
+					   .hopper = 100,
+					   .output = 100,
+					   .reject = 30},
 		.seed = 1};
 	if (options_parse(&o, &emu, argc, argv)) {
-		fputs(usage, stderr);
+		fputs(options_usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (o.help)
+		return fputs(options_usage, stdout) < 0;
 	if (o.tell)
 		return console_tell(emu.control_path, o.tell_n, o.tell);
 	if (emu.out_dir && mkdir(emu.out_dir, 0777) && errno != EEXIST) {
@@ -478,9 +382,10 @@ main(int argc, char **argv)
 		status_write(&emu);
 		status = sandbox_run(&emu, o.run);
 		emu_stop(&emu);
+		status_write(&emu);
+		status = emu_verdict(&emu, status);
 	}
 	tree_remove(&emu);
-	if (emu.log)
-		fclose(emu.log);
+	emu_free(&emu);
 	return status;
 }

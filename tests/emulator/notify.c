@@ -275,14 +275,14 @@ answer_sync(struct emu *emu, const struct seccomp_notif *n)
 		respond(emu, n->id, 0, 0);
 }
 
-static void *
-worker_run(void *arg)
+static void
+worker_run(struct emu *emu, void *arg)
 {
-	struct emu *emu = arg;
 	struct seccomp_notif *n = NULL;
 	struct seccomp_notif_resp *unused = NULL;
+	(void)arg;
 	if (seccomp_notify_alloc(&n, &unused))
-		return NULL;
+		return;
 	while (!emu->stopping) {
 		struct pollfd p = {.fd = emu->listener, .events = POLLIN};
 		if (poll(&p, 1, POLL_MS) <= 0)
@@ -308,7 +308,6 @@ worker_run(void *arg)
 		}
 	}
 	seccomp_notify_free(n, unused);
-	return NULL;
 }
 
 int
@@ -316,10 +315,8 @@ notify_start(struct emu *emu, int listener)
 {
 	emu->listener = listener;
 	for (int i = 0; i < WORKERS; i++) {
-		pthread_t t;
-		if (pthread_create(&t, NULL, worker_run, emu))
+		if (emu_helper(emu, worker_run, NULL))
 			return -1;
-		pthread_detach(t);
 	}
 	return 0;
 }

@@ -55,21 +55,25 @@ cards_status(const struct printer *p)
 	return list;
 }
 
+json_t *
+status_printer(struct printer *p)
+{
+	json_t *one = printer_status(p);
+	json_object_set_new(one, "cards", cards_status(p));
+	json_object_set_new(one, "dialect", p->model->dialect->status(p->dialect));
+	json_object_set_new(one, "usb",
+		json_pack("{s:i, s:I, s:I, s:b}", "devnum", (int)p->usb->devnum, "bytes_out",
+			(json_int_t)p->usb->bytes_out, "bytes_in", (json_int_t)p->usb->bytes_in,
+			"claimed", p->usb->owner != NULL));
+	return one;
+}
+
 char *
 status_text(struct emu *emu)
 {
 	json_t *all = json_array();
-	for (unsigned i = 0; i < emu->n_printers; i++) {
-		struct printer *p = emu->printer[i];
-		json_t *one = printer_status(p);
-		json_object_set_new(one, "cards", cards_status(p));
-		json_object_set_new(one, "dialect", p->model->dialect->status(p->dialect));
-		json_object_set_new(one, "usb",
-			json_pack("{s:i, s:I, s:I, s:b}", "devnum", (int)p->usb->devnum,
-				"bytes_out", (json_int_t)p->usb->bytes_out, "bytes_in",
-				(json_int_t)p->usb->bytes_in, "claimed", p->usb->owner != NULL));
-		json_array_append_new(all, one);
-	}
+	for (unsigned i = 0; i < emu->n_printers; i++)
+		json_array_append_new(all, status_printer(emu->printer[i]));
 	json_t *answer =
 		emu->n_printers == 1 ? json_incref(json_array_get(all, 0)) : json_incref(all);
 	char *text = json_dumps(answer, JSON_COMPACT);
@@ -79,20 +83,22 @@ status_text(struct emu *emu)
 }
 
 void
+status_show(struct printer *p)
+{
+	char path[sizeof p->out_dir + 32], part[sizeof path];
+	if (!*p->out_dir)
+		return;
+	snprintf(path, sizeof path, "%s/printer.json", p->out_dir);
+	snprintf(part, sizeof part, "%s/.printer.json.part", p->out_dir);
+	json_t *one = printer_status(p);
+	if (json_dump_file(one, part, JSON_INDENT(2)) || rename(part, path))
+		emu_log(p->emu, "error: %s cannot be written", path);
+	json_decref(one);
+}
+
+void
 status_write(struct emu *emu)
 {
-	char path[4096], part[4096];
-	if (!emu->out_dir)
-		return;
-	for (unsigned i = 0; i < emu->n_printers; i++) {
-		char number[16] = "";
-		if (i)
-			snprintf(number, sizeof number, "-%u", i + 1);
-		snprintf(path, sizeof path, "%s/printer%s.json", emu->out_dir, number);
-		snprintf(part, sizeof part, "%s/.printer%s.json.part", emu->out_dir, number);
-		json_t *one = printer_status(emu->printer[i]);
-		if (json_dump_file(one, part, JSON_INDENT(2)) || rename(part, path))
-			emu_log(emu, "error: %s cannot be written", path);
-		json_decref(one);
-	}
+	for (unsigned i = 0; i < emu->n_printers; i++)
+		status_show(emu->printer[i]);
 }

@@ -118,7 +118,8 @@ tree_add(struct emu *emu, struct usb_device *d)
 	const uint8_t *dev = d->descriptors;
 	file_print(folder, "busnum", "%u\n", d->bus);
 	file_print(folder, "devnum", "%u\n", d->devnum);
-	file_print(folder, "speed", "480\n");
+	bool full_speed = d->printer && d->printer->model->full_speed;
+	file_print(folder, "speed", full_speed ? "12\n" : "480\n");
 	file_print(folder, "bConfigurationValue", "1\n");
 	file_print(folder, "bNumConfigurations", "1\n");
 	file_print(folder, "bNumInterfaces", " 1\n");
@@ -128,7 +129,8 @@ tree_add(struct emu *emu, struct usb_device *d)
 	file_print(folder, "bcdDevice", "%02x%02x\n", dev[13], dev[12]);
 	file_print(folder, "manufacturer", "%s\n", d->strings[1]);
 	file_print(folder, "product", "%s\n", d->strings[2]);
-	file_print(folder, "serial", "%s\n", d->strings[3]);
+	if (d->strings[3])
+		file_print(folder, "serial", "%s\n", d->strings[3]);
 	file_print(folder, "dev", "189:%u\n", d->devnum - 1);
 	file_print(folder, "uevent",
 		"MAJOR=189\nMINOR=%u\nDEVNAME=bus/usb/%03u/%03u\nDEVTYPE=usb_device\nBUSNUM=%03u\n"

@@ -15,37 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EP_OUT      0x01
-#define EP_IN       0x82
-#define PACKET      512
 #define REPLIES_MAX 65536
-#define HUB_VID     0x1d6b
-#define HUB_PID     0x0002
-
-#define LE16(v) (uint8_t)((v)&0xff), (uint8_t)((v) >> 8)
-
-/* Device descriptor, then the configuration with everything below it, as sysfs shows them. */
-void
-usb_describe(struct usb_device *d, const char *serial)
-{
-	const struct model *m = d->printer ? d->printer->model : NULL;
-	const uint8_t device[] = {18, 1, LE16(0x0200), m ? 0 : 9, 0, m ? 0 : 1, 64,
-		LE16(m ? m->vid : HUB_VID), LE16(m ? m->pid : HUB_PID), LE16(0x0100), 1, 2, 3, 1};
-	const uint8_t printer[] = {9, 2, LE16(32), 1, 1, 0, 0xc0, 1, /* self-powered */
-		9, 4, 0, 0, 2, 7, 1, 2, 0,                           /* printer, bidirectional */
-		7, 5, EP_OUT, 2, LE16(PACKET), 0, 7, 5, EP_IN, 2, LE16(PACKET), 0};
-	const uint8_t hub[] = {9, 2, LE16(25), 1, 1, 0, 0xe0, 0, 9, 4, 0, 0, 1, 9, 0, 0, 0, 7, 5,
-		0x81, 3, LE16(4), 12};
-	const uint8_t *config = m ? printer : hub;
-	d->device_len = sizeof device;
-	d->descriptors_len = sizeof device + config[2];
-	memcpy(d->descriptors, device, sizeof device);
-	memcpy(d->descriptors + sizeof device, config, config[2]);
-	d->strings[1] = m ? m->manufacturer : "emulated";
-	d->strings[2] = m ? m->product : "root hub";
-	d->strings[3] = serial;
-	d->unplug_after = -1;
-}
 
 static void
 urb_finish(struct urb *u, int status)
@@ -81,22 +51,6 @@ queue_fail(struct urb **queue, int status)
 /* ---- endpoint 0 ---- */
 
 static int
-string_descriptor(struct usb_device *d, unsigned index, uint8_t *out)
-{
-	if (index > 3 || (index && !d->strings[index]))
-		return -EPIPE;
-	const char *s = index ? d->strings[index] : "\x09\x04"; /* US English */
-	size_t n = index ? strlen(s) : 1;
-	out[0] = (uint8_t)(2 + 2 * n);
-	out[1] = 3;
-	for (size_t i = 0; i < n; i++) {
-		out[2 + 2 * i] = (uint8_t)s[i];
-		out[3 + 2 * i] = index ? 0 : (uint8_t)s[1];
-	}
-	return out[0];
-}
-
-static int
 get_descriptor(struct usb_device *d, unsigned value, uint8_t *out)
 {
 	switch (value >> 8) {
@@ -107,7 +61,7 @@ get_descriptor(struct usb_device *d, unsigned value, uint8_t *out)
 		memcpy(out, d->descriptors + d->device_len, d->descriptors_len - d->device_len);
 		return (int)(d->descriptors_len - d->device_len);
 	case 3:
-		return string_descriptor(d, value & 0xff, out);
+		return usb_string(d, value & 0xff, out);
 	}
 	return -EPIPE;
 }
@@ -115,7 +69,9 @@ get_descriptor(struct usb_device *d, unsigned value, uint8_t *out)
 static bool *
 halt_flag(struct usb_device *d, unsigned endpoint)
 {
-	return endpoint == EP_OUT ? &d->halt_out : endpoint == EP_IN ? &d->halt_in : NULL;
+	if (!endpoint)
+		return NULL;
+	return endpoint == d->ep_out ? &d->halt_out : endpoint == d->ep_in ? &d->halt_in : NULL;
 }
 
 /* bmRequestType and bRequest in one number; a length, or -EPIPE. out has room for 512 bytes. */
@@ -152,14 +108,9 @@ control_answer(struct usb_device *d, const uint8_t *setup, uint8_t *out)
 	}
 	if (!d->printer)
 		return -EPIPE;
-	const char *id = d->printer->model->id1284;
-	size_t id_len = strlen(id) + 2;
 	switch (setup[0] << 8 | setup[1]) {
-	case 0xa100: /* GET_DEVICE_ID: length big endian, itself included */
-		out[0] = (uint8_t)(id_len >> 8);
-		out[1] = (uint8_t)id_len;
-		memcpy(out + 2, id, id_len - 2);
-		return (int)id_len;
+	case 0xa100:
+		return usb_device_id(d, out);
 	case 0xa101: /* GET_PORT_STATUS */
 		out[0] = machine_port_status(d->printer);
 		return 1;
@@ -203,6 +154,14 @@ pump_in(struct usb_device *d)
 {
 	while (d->in && d->halt_in)
 		urb_finish(queue_pop(&d->in), -EPIPE);
+	/* whole packets without end: no short one ever closes the answer */
+	while (d->in && d->babbles) {
+		struct urb *u = queue_pop(&d->in);
+		memset(u->data, 'O', u->len);
+		u->actual = u->len;
+		d->bytes_in += u->len;
+		urb_finish(u, 0);
+	}
 	while (d->in && d->replies && d->replies->due_ms <= now_ms()) {
 		struct reply *r = d->replies;
 		struct urb *u = queue_pop(&d->in);
@@ -227,6 +186,12 @@ out_room(struct usb_device *d)
 	if (d->slow_bps) {
 		uint64_t may = (now_ms() - d->slow_since_ms) * d->slow_bps / 1000;
 		uint64_t left = may > d->slow_taken ? may - d->slow_taken : 0;
+		/* what a silent line could have carried is lost, not saved up */
+		uint64_t most = d->slow_bps / 100 + 64;
+		if (left > most) {
+			d->slow_taken = may - most;
+			left = most;
+		}
 		room = left < room ? (size_t)left : room;
 	}
 	if (d->unplug_after >= 0 && (uint64_t)d->unplug_after < room)
@@ -302,7 +267,7 @@ usb_submit(struct usb_device *d, struct urb *u)
 		control_run(d, u);
 		return;
 	}
-	queue_push(u->endpoint == EP_OUT ? &d->out : &d->in, u);
+	queue_push(u->endpoint == d->ep_out ? &d->out : &d->in, u);
 	usb_pump(d);
 	pthread_cond_signal(&d->emu->clock);
 }
@@ -386,6 +351,25 @@ usb_reply(struct usb_device *d, const void *bytes, size_t len)
 }
 
 void
+usb_babble(struct usb_device *d)
+{
+	d->babbles = true;
+	usb_pump(d);
+}
+
+void
+usb_done(struct usb_device *d)
+{
+	while (d->replies) {
+		struct reply *r = d->replies;
+		d->replies = r->next;
+		free(r);
+	}
+	free(d->fifo);
+	d->fifo = NULL;
+}
+
+void
 usb_plug(struct usb_device *d, bool on)
 {
 	struct emu *emu = d->emu;
@@ -397,7 +381,10 @@ usb_plug(struct usb_device *d, bool on)
 		d->kernel_driver = d->printer != NULL;
 		d->halt_out = d->halt_in = d->hang = false;
 		d->link_was_reset = true;
+		d->babbles = false;
 		d->fifo_len = 0;
+		if (d->printer)
+			usb_describe(d, d->printer->serial);
 		d->plugged = true;
 		if (!tree_add(emu, d))
 			tree_uevent(emu, d, "add");
@@ -422,8 +409,11 @@ usb_plug(struct usb_device *d, bool on)
 void
 usb_clear_faults(struct usb_device *d)
 {
-	d->hang = d->halt_in = d->halt_out = false;
-	d->slow_bps = d->reply_delay_ms = 0;
+	d->hang = d->halt_in = d->halt_out = d->babbles = false;
+	d->reply_delay_ms = 0;
+	d->slow_bps = d->line_bps;
+	d->slow_since_ms = now_ms();
+	d->slow_taken = 0;
 	d->unplug_after = -1;
 	if (d->printer->powered)
 		usb_plug(d, true);
