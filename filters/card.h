@@ -495,6 +495,7 @@ struct stream_job {
 	char batch_hash[2 * HASH_LEN + 1];
 	char ribbon[16];
 	unsigned n_cards; /* cards in this stream, copies counted */
+	int darkness;     /* of the resin, for struct print_job: -10 ... 10 */
 };
 
 #define MAGNETIC_TRACKS    3

@@ -70,7 +70,9 @@ ppd_read(struct filter_job *j, bool *duplex)
 {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-	static const char *const names[] = {"CardRibbon", "CardBlack", "CardHalftone", "Duplex"};
+	static const char *const names[] = {"CardRibbon", "CardBlack", "CardHalftone", "Duplex",
+		"CardBrightness", "CardContrast", "CardResinHeat", "CardOverlay", "CardIntent",
+		"CardUV"};
 	const char *path = getenv("PPD");
 	ppd_file_t *ppd = path ? ppdOpenFile(path) : NULL;
 
@@ -80,10 +82,13 @@ ppd_read(struct filter_job *j, bool *duplex)
 	cupsMarkOptions(ppd, j->n_options, j->options);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		ppd_choice_t *choice = ppdFindMarkedChoice(ppd, names[i]);
-		if (choice)
+		const char *asked = filter_job_option(j, names[i]);
+		/* A word that the PPD does not have stays, to be refused where it is read. */
+		if (choice && (!asked || ppdFindChoice(choice->option, asked)))
 			j->n_options =
 				cupsAddOption(names[i], choice->choice, j->n_options, &j->options);
 	}
+	snprintf(j->model, sizeof j->model, "%s", ppd->modelname ? ppd->modelname : "");
 	ppd_attr_t *turns = ppdFindAttr(ppd, "CardspoolDuplex", NULL);
 	*duplex = turns && turns->value && !strcasecmp(turns->value, "true");
 	ppdClose(ppd);
@@ -204,6 +209,7 @@ void
 filter_job_done(struct filter_job *j)
 {
 	cupsFreeOptions(j->n_options, j->options);
+	free(j->dye);
 	if (j->spool_fd >= 0)
 		close(j->spool_fd);
 }

@@ -6,7 +6,7 @@
 #ifndef CARDSPOOL_FILTER_JOB_H
 #define CARDSPOOL_FILTER_JOB_H
 
-#include "filters/card.h"
+#include "filters/look.h"
 
 #include <cups/cups.h>
 
@@ -22,6 +22,10 @@ struct filter_job {
 	size_t n_ranges;         /* 0 = everything */
 	struct ribbon ribbon;    /* as this printer can use it: no back on a simplex model */
 	char path[JOB_PATH_LEN]; /* of the document */
+	char model[64];          /* as the PPD names it, "" = none */
+	struct print_look look;  /* by filter_job_look; dye is the table below */
+	struct dye_table *dye;
+	int darkness;            /* of the resin, for the printer: -10 ... 10 */
 	int spool_fd;            /* what came on stdin, without a name; -1 = none */
 };
 
@@ -35,6 +39,8 @@ bool filter_job_wants(const struct filter_job *j, unsigned number);
 /* A folder of cardspool.conf's [paths]; fallback when the file does not name it. The caller frees
  * it. */
 char *filter_job_folder(const char *key, const char *fallback);
+/* Fills look and darkness from the options and the profile's file (job-look.c). */
+int filter_job_look(struct filter_job *j, struct err *e);
 bool filter_job_banner(void);
 void filter_job_done(struct filter_job *j);
 

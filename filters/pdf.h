@@ -6,12 +6,20 @@
 #ifndef CARDSPOOL_PDF_H
 #define CARDSPOOL_PDF_H
 
-#include "filters/card.h"
 #include "filters/escape.h"
+#include "filters/look.h"
 
 enum pdf_scaling { PDF_FILL, PDF_FIT, PDF_NONE };
-enum pdf_black { BLACK_TEXT, BLACK_ALL, BLACK_NO };
-enum pdf_halftone { HALFTONE_FLOYD, HALFTONE_THRESHOLD };
+/* What goes to resin beside dye: black text and lines, all that is black, nothing, all dark gray,
+ * or every gray as dots. */
+enum pdf_black { BLACK_TEXT, BLACK_ALL, BLACK_NO, BLACK_DARK, BLACK_GRAY };
+enum pdf_halftone {
+	HALFTONE_FLOYD,
+	HALFTONE_THRESHOLD,
+	HALFTONE_ORDERED,
+	HALFTONE_CLUSTERED,
+	HALFTONE_COUNT
+};
 
 /* What is wanted of a page. */
 struct pdf_look {
@@ -20,6 +28,8 @@ struct pdf_look {
 	enum pdf_black black;
 	enum pdf_halftone halftone;
 	const struct ribbon *ribbon;
+	const struct print_look *print; /* NULL: all 0; filled before the jail opens, its memory
+					   is the child's too */
 	enum side side;
 	bool turned; /* by 180 degrees: the back of a card that is turned over upwards */
 };

@@ -52,6 +52,12 @@ word_find(const struct filter_job *j, const char *option, const struct word *wor
 	return fallback;
 }
 
+static bool
+word_known(const struct filter_job *j, const char *option, const struct word *words)
+{
+	return word_find(j, option, words, -1) >= 0 || !filter_job_option(j, option);
+}
+
 static void
 sides_read(struct filter *f)
 {
@@ -72,9 +78,13 @@ look_read(struct filter *f, struct err *e)
 	static const struct word scalings[] = {{"fill", PDF_FILL}, {"auto", PDF_FILL},
 		{"auto-fit", PDF_FILL}, {"fit", PDF_FIT}, {"none", PDF_NONE}, {NULL, 0}};
 	static const struct word blacks[] = {{"TextInBlack", BLACK_TEXT}, {"AllBlack", BLACK_ALL},
-		{"None", BLACK_NO}, {NULL, 0}};
-	static const struct word halftones[] = {
-		{"Floyd", HALFTONE_FLOYD}, {"Threshold", HALFTONE_THRESHOLD}, {NULL, 0}};
+		{"None", BLACK_NO}, {"Threshold", BLACK_DARK}, {"Halftone", BLACK_GRAY}, {NULL, 0}};
+	/* The short words that card printing programs use. */
+	static const struct word resins[] = {{"text", BLACK_TEXT}, {"all", BLACK_ALL},
+		{"none", BLACK_NO}, {"threshold", BLACK_DARK}, {"halftone", BLACK_GRAY}, {NULL, 0}};
+	static const struct word halftones[] = {{"Floyd", HALFTONE_FLOYD},
+		{"Threshold", HALFTONE_THRESHOLD}, {"Ordered", HALFTONE_ORDERED},
+		{"Clustered", HALFTONE_CLUSTERED}, {NULL, 0}};
 	static const struct word yes[] = {
 		{"true", 1}, {"separate-documents-collated-copies", 1}, {NULL, 0}};
 	static const struct word numbers[] = {{"1", 1}, {NULL, 0}};
@@ -85,9 +95,19 @@ look_read(struct filter *f, struct err *e)
 	if (fit && strcasecmp(fit, "false"))
 		f->look.scaling = PDF_FIT;
 	f->look.black = (enum pdf_black)word_find(&f->job, "CardBlack", blacks, BLACK_TEXT);
+	int resin = word_find(&f->job, "resin", resins, (int)f->look.black);
+	bool known = word_known(&f->job, "CardBlack", blacks) &&
+		     word_known(&f->job, "resin", resins) &&
+		     word_known(&f->job, "CardHalftone", halftones);
+	if (!known)
+		return err_set(e, ERR_INPUT,
+			_("Resin or halftone has no choice of that name. Choose one that the "
+			  "queue offers."));
+	f->look.black = (enum pdf_black)resin;
 	f->look.halftone =
 		(enum pdf_halftone)word_find(&f->job, "CardHalftone", halftones, HALFTONE_FLOYD);
 	f->look.ribbon = &f->job.ribbon;
+	f->look.print = &f->job.look;
 	f->collate = word_find(&f->job, "multiple-document-handling", yes, 0) ||
 		     word_find(&f->job, "Collate", yes, 0);
 	sides_read(f);
@@ -317,6 +337,9 @@ job_begin(struct filter *f, int argc, char **argv, struct err *e)
 
 	if (!rc)
 		rc = look_read(f, e);
+	if (!rc)
+		rc = filter_job_look(&f->job, e);
+	f->stream.darkness = f->job.darkness;
 	if (!rc)
 		rc = filter_job_document(&f->job, argc, argv, e);
 	if (!rc)

@@ -164,6 +164,20 @@ number_get(const json_t *object, const char *key, unsigned min, unsigned max, un
 	return 0;
 }
 
+/* A stream of before has none. */
+static int
+darkness_get(const json_t *object, int *out, struct err *e)
+{
+	const json_t *value = json_object_get(object, "darkness");
+	json_int_t n = json_integer_value(value);
+
+	*out = 0;
+	if (value && (!json_is_integer(value) || n < -10 || n > 10))
+		return protocol_error(e, _("a number is missing or out of range"));
+	*out = (int)n;
+	return 0;
+}
+
 static int
 job_read(struct stream_reader *r, struct stream_job *job, struct err *e)
 {
@@ -177,6 +191,8 @@ job_read(struct stream_reader *r, struct stream_job *job, struct err *e)
 		(rc = text_get(object, "order", job->order, sizeof job->order, e)) ||
 		(rc = hash_get(object, "batch-hash", job->batch_hash, true, e)) ||
 		(rc = text_get(object, "ribbon", job->ribbon, sizeof job->ribbon, e)))
+		goto out;
+	if ((rc = darkness_get(object, &job->darkness, e)))
 		goto out;
 	rc = number_get(object, "cards", 0, STREAM_CARDS_MAX, &job->n_cards, e);
 	r->promised = job->n_cards;

@@ -97,9 +97,10 @@ stream_write_begin(int fd, const struct stream_job *job, struct err *e)
 	if (rc)
 		return rc;
 	return json_write(&sink, FRAME_JOB,
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "template", job->template_name,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "template", job->template_name,
 			"template-hash", job->template_hash, "order", job->order, "batch-hash",
-			job->batch_hash, "ribbon", job->ribbon, "cards", (json_int_t)job->n_cards),
+			job->batch_hash, "ribbon", job->ribbon, "cards", (json_int_t)job->n_cards,
+			"darkness", (json_int_t)job->darkness),
 		e);
 }
 

@@ -75,6 +75,7 @@ job_fill(struct work *w, struct err *e)
 	snprintf(job->batch_hash, sizeof(job->batch_hash), "%s", s->batch_hash);
 	snprintf(w->ribbon, sizeof(w->ribbon), "%s", s->ribbon);
 	w->pass.print.ribbon = ribbon_find(w->ribbon);
+	w->pass.print.darkness = s->darkness;
 	if (w->pass.print.ribbon)
 		return 0;
 	return err_set(e, ERR_INPUT,
@@ -110,6 +111,7 @@ worker_reopen_printer(struct pass *p, struct err *e)
 	if (rc != 0)
 		return rc;
 	t->limits = *config_limits(p->config);
+	t->overrides = config_overrides(p->config, &usb, &t->n_overrides);
 	return p->driver->open(&p->printer, t, &usb, e);
 }
 
