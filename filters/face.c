@@ -64,7 +64,8 @@ renderer_destroy(struct renderer *r)
 static bool
 box_is_dye(const struct box *b)
 {
-	return b->kind != BOX_BARCODE && (b->kind != BOX_TEXT || b->ink == INK_DYE);
+	return b->ink != INK_UV && b->kind != BOX_BARCODE &&
+	       (b->kind != BOX_TEXT || b->ink == INK_DYE);
 }
 
 /* The smallest rectangle around all boxes of a side that need dye; w = 0 if there is none. */
@@ -157,21 +158,13 @@ box_value(const struct job *j, const struct box *b)
 	return j->rec->values[b->field];
 }
 
-/* Sets the K bits under the text drawn last and takes the dye away below them. */
+/* The text drawn last goes to the K panel, and the dye below it is taken away. */
 static void
 ink_to_resin(struct job *j, const struct box *b)
 {
-	const struct text_engine *te = &j->r->text;
 	struct plane *k = &j->face->plane[PANEL_K];
-	unsigned first = k->dots - b->y - b->h;
 
-	for (unsigned x = 0; x < b->w; x++) {
-		const uint8_t *ink = te->ink + x * te->pitch;
-		uint8_t *bits = k->data + (b->x + x) * k->stride;
-		for (unsigned i = 0; i < b->h; i++)
-			if (ink[i] >= 128)
-				bits[(first + i) / 8] |= (uint8_t)(0x80 >> (first + i) % 8);
-	}
+	text_to_bits(&j->r->text, b, k);
 	if (!j->dye)
 		return;
 	uint8_t *ymc[3] = {j->face->plane[PANEL_Y].data, j->face->plane[PANEL_M].data,
@@ -253,7 +246,8 @@ texts_draw(struct job *j, struct err *e)
 
 	for (size_t i = 0; i < t->n_boxes; i++) {
 		const struct box *b = &t->boxes[i];
-		if (b->side != j->side || !box_has_field(b) || (j->dye && box_is_dye(b)))
+		if (b->side != j->side || !box_has_field(b) || b->ink == INK_UV ||
+			(j->dye && box_is_dye(b)))
 			continue;
 		if (!box_value(j, b)[0] || !box_is_shown(b, j->rec->values))
 			continue;
@@ -304,18 +298,19 @@ static int
 extras_add(const struct job *j, const char *panels, struct err *e)
 {
 	const struct template *t = j->r->template;
-	const uint8_t *uv = t->art[j->side].uv;
-	const struct plane empty = {
-		PLANE_BLANK, 1, t->height, t->width, plane_stride(1, t->height), NULL};
+	struct plane *uv = &j->face->plane[PANEL_UV];
+	const uint8_t *art = t->art[j->side].uv;
+	int rc = 0;
 
-	if (strchr(panels, 'O')) {
-		j->face->plane[PANEL_O] = empty;
-		j->face->plane[PANEL_O].fill = PLANE_FULL;
-	}
-	if (!strchr(panels, 'U'))
-		return 0;
-	j->face->plane[PANEL_UV] = empty;
-	return uv ? plane_copy(&j->face->plane[PANEL_UV], 1, t, uv, e) : 0;
+	if (strchr(panels, 'O'))
+		rc = overlay_make(&j->face->plane[PANEL_O], t, j->side, j->rec, e);
+	if (rc || !strchr(panels, 'U'))
+		return rc;
+	rc = art ? plane_copy(uv, 1, t, art, e) : plane_create(uv, 1, t->height, t->width, e);
+	if (!rc)
+		rc = uv_draw(&j->r->text, t, j->side, j->rec, j->photo, j->photo_len, j->where, uv,
+			e);
+	return rc;
 }
 
 int

@@ -37,6 +37,19 @@ int text_draw(struct text_engine *te, const struct template *t, size_t box, cons
 int text_check(struct text_engine *te, const struct template *t, size_t box, const char *value,
 	const char *where, struct err *e);
 
+/* ---- overlay and fluorescent ink (face-extra.c) -----------------------------------------------
+ */
+
+/* Sets the bits of a 1-bit plane under the text drawn last. */
+void text_to_bits(const struct text_engine *te, const struct box *b, struct plane *p);
+/* The overlay of a side: PLANE_FULL, or dots where the template leaves places free of it. */
+int overlay_make(struct plane *o, const struct template *t, enum side side,
+	const struct record *rec, struct err *e);
+/* Adds the record's texts and photo in UV to the plane, which has its dots. */
+int uv_draw(struct text_engine *te, const struct template *t, enum side side,
+	const struct record *rec, const uint8_t *photo, size_t photo_len, const char *where,
+	struct plane *uv, struct err *e);
+
 /* ---- barcodes (barcode.c) ---------------------------------------------------------------------
  */
 

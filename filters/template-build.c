@@ -135,7 +135,7 @@ bits_add(struct build *b, enum side side, enum svg_layer layer, unsigned level, 
 }
 
 static int
-dye_add(struct build *b, enum side side, size_t at[7], struct err *e)
+dye_add(struct build *b, enum side side, size_t at[8], struct err *e)
 {
 	size_t dots = (size_t)b->width * b->height;
 	cairo_surface_t *surface = layer_draw(b, side, SVG_DYE, NULL, e);
@@ -160,24 +160,58 @@ dye_add(struct build *b, enum side side, size_t at[7], struct err *e)
 	return rc;
 }
 
+/* The overlay without what is drawn with overlay="none", of any colour; *at stays 0 when it is
+ * whole. */
+static int
+overlay_add(struct build *b, enum side side, size_t *at, struct err *e)
+{
+	bool any = false;
+	cairo_t *cr;
+	cairo_surface_t *surface =
+		surface_create(b->width, b->height, CAIRO_FORMAT_ARGB32, false, &cr, e);
+
+	if (!surface)
+		return ERR_SYSTEM;
+	int rc = svg_draw(b->svg[side], SVG_BARE, cr, b->width, b->height, &any, e);
+	cairo_destroy(cr);
+	cairo_surface_flush(surface);
+	size_t stride = plane_stride(1, b->height);
+	if (!rc && any && !(rc = piece_add(b, stride * b->width, at, e))) {
+		const uint8_t *pixels = cairo_image_surface_get_data(surface);
+		size_t pitch = (size_t)cairo_image_surface_get_stride(surface);
+		for (unsigned x = 0; x < b->width; x++)
+			for (unsigned y = 0; y < b->height; y++) {
+				unsigned dot = b->height - 1 - y;
+				uint32_t pixel;
+				memcpy(&pixel, pixels + y * pitch + 4 * (size_t)x, 4);
+				if (pixel >> 24 < 0x80)
+					b->out.data[*at + x * stride + dot / 8] |=
+						(uint8_t)(0x80 >> dot % 8);
+			}
+	}
+	cairo_surface_destroy(surface);
+	return rc;
+}
+
 static int
 side_build(struct build *b, enum side side, struct err *e)
 {
-	size_t at[7] = {0}; /* RGB Y M C K mono UV */
+	size_t at[8] = {0}; /* RGB Y M C K mono UV overlay */
 
 	if (!b->svg[side])
 		return 0;
 	int rc = dye_add(b, side, at, e);
 	if (rc || (rc = bits_add(b, side, SVG_RESIN, RESIN_LEVEL, false, &at[4], e)) ||
 		(rc = bits_add(b, side, SVG_MONO, MONO_LEVEL, false, &at[5], e)) ||
-		(rc = bits_add(b, side, SVG_UV, RESIN_LEVEL, true, &at[6], e)))
+		(rc = bits_add(b, side, SVG_UV, RESIN_LEVEL, true, &at[6], e)) ||
+		(rc = overlay_add(b, side, &at[7], e)))
 		return rc;
 	uint8_t *data = b->out.data;
 	uint8_t *ymc[3] = {data + at[1], data + at[2], data + at[3]};
 	dye_knock_out(ymc, b->height, data + at[4], 0, 0, b->width, b->height);
 	uint8_t *head = data + TEMPLATE_AT_SIDES + side * TEMPLATE_SIDE_LEN;
 	le32_put(head, 1);
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < 8; i++)
 		le32_put(head + 4 + 4 * i, (uint32_t)at[i]);
 	return 0;
 }
@@ -348,7 +382,7 @@ static void
 box_write(const struct build *b, size_t index, uint8_t *p)
 {
 	const struct box *x = &b->boxes[index];
-	const uint8_t bytes[6] = {x->side, x->kind, x->align, x->fit, x->ink, x->lines};
+	const uint8_t bytes[7] = {x->side, x->kind, x->align, x->fit, x->ink, x->lines, x->bare};
 	const uint32_t words[8] = {x->x, x->y, x->w, x->h, x->size, x->min_size, x->colour,
 		(uint32_t)b->seal_at[index]};
 
@@ -438,7 +472,9 @@ file_build(struct build *b, struct err *e)
 	uint8_t *head = b->out.data;
 	memcpy(head, TEMPLATE_MAGIC, 8);
 	const uint32_t words[] = {TEMPLATE_VERSION, (uint32_t)b->out.len, b->width, b->height,
-		b->dpi, (uint32_t)b->n_boxes, b->n_boxes ? (uint32_t)at : 0};
+		b->dpi, (uint32_t)b->n_boxes, b->n_boxes ? (uint32_t)at : 0,
+		(uint32_t)(svg_declares(b->svg[SIDE_FRONT], "chip") |
+			   (b->svg[SIDE_BACK] && svg_declares(b->svg[SIDE_BACK], "stripe")) << 1)};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		le32_put(head + 8 + 4 * i, words[i]);
 	memcpy(head + 40, name, sizeof name);

@@ -213,7 +213,9 @@ overlaps_check(struct lint *l)
 		for (size_t j = 0; j < i; j++) {
 			const struct box *a = &l->boxes[i], *b = &l->boxes[j];
 			char label[LABEL_LEN], text[LABEL_LEN + 64];
-			bool solid = a->kind != BOX_SEAL && a->kind != BOX_ART &&
+			/* Fluorescent ink lies unseen over anything but its own kind. */
+			bool solid = (a->ink == INK_UV) == (b->ink == INK_UV) &&
+				     a->kind != BOX_SEAL && a->kind != BOX_ART &&
 				     b->kind != BOX_SEAL && b->kind != BOX_ART;
 			if (!solid || a->side != b->side || never_together(a, b) ||
 				!rectangles_meet(a, b->x, b->y, b->w, b->h))
@@ -269,6 +271,17 @@ schema_check(struct lint *l)
 		problems_warn(&l->problems, &e);
 }
 
+static void
+words_told(void *ctx, const struct err *e)
+{
+	struct lint *l = ctx;
+
+	if (e->code)
+		problems_add(&l->problems, e);
+	else
+		problems_warn(&l->problems, e);
+}
+
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
@@ -294,8 +307,11 @@ side_read(struct lint *l, enum side side)
 	l->width = w;
 	l->height = h;
 	l->dpi = dpi;
-	if (svg_boxes(l->svg[side], side, w, h, l->boxes, TEMPLATE_BOXES_MAX, &l->n_boxes, &e))
+	if (svg_boxes(l->svg[side], side, w, h, l->boxes, TEMPLATE_BOXES_MAX, &l->n_boxes, &e)) {
 		problems_add(&l->problems, &e);
+		return;
+	}
+	svg_words_check(l->svg[side], w, h, words_told, l);
 }
 
 int

@@ -7,20 +7,13 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "filters/template-svg.h"
+#include "filters/template-svg-node.h"
 
-#include <librsvg/rsvg.h>
 #include <libxml/parser.h>
-#include <libxml/tree.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct svg {
-	char *path;
-	xmlDoc *doc;
-};
 
 static int
 node_error(const struct svg *s, const xmlNode *node, struct err *e, const char *what)
@@ -146,7 +139,7 @@ placeholder_is(const xmlNode *node)
 
 static const char *const known_attributes[] = {"kind", "field", "font", "size", "min-size", "align",
 	"fit", "ink", "format", "lines", "only", "name", "dpi", "barcode", "module", "show-if",
-	"chip", "stripe"};
+	"chip", "stripe", "overlay"};
 
 bool
 svg_declares(const struct svg *s, const char *attribute)
@@ -278,6 +271,22 @@ box_condition(const struct svg *s, const xmlNode *node, struct box *b, struct er
 	return 0;
 }
 
+/* A box of bar code is printed in resin; the seal is part of the picture. */
+static int
+ink_check(const struct svg *s, const xmlNode *node, const struct box *b, struct err *e)
+{
+	char text[16];
+
+	if (b->kind == BOX_BARCODE && b->ink != INK_RESIN)
+		return node_error(s, node, e, _("a bar code is printed in resin."));
+	if (b->ink == INK_UV && (b->kind == BOX_SEAL || b->kind == BOX_ART))
+		return node_error(s, node, e,
+			_("a seal or a group of kind art cannot be fluorescent; draw fixed art."));
+	if (!cs_get(node, "overlay", text, sizeof text) || (text[0] && strcmp(text, "none")))
+		return node_error(s, node, e, _("overlay is none or is not there."));
+	return 0;
+}
+
 static int
 barcode_words(const struct svg *s, const xmlNode *node, struct box *b, struct err *e)
 {
@@ -297,8 +306,10 @@ box_build(const struct svg *s, const xmlNode *node, struct box *b, struct err *e
 	double size, min_size, lines;
 	int rc = box_words(s, node, b, e);
 
-	if (rc || (rc = box_condition(s, node, b, e)))
+	if (rc || (rc = ink_check(s, node, b, e)) || (rc = box_condition(s, node, b, e)))
 		return rc;
+	b->bare = xmlHasNsProp((xmlNode *)node, (const xmlChar *)"overlay",
+			  (const xmlChar *)TEMPLATE_NS) != NULL;
 	if (b->kind == BOX_BARCODE)
 		return barcode_words(s, node, b, e);
 	if (b->kind != BOX_TEXT)
@@ -321,8 +332,8 @@ box_build(const struct svg *s, const xmlNode *node, struct box *b, struct err *e
 	return 0;
 }
 
-static RsvgHandle *
-handle_open(const struct svg *s, xmlDoc *doc, struct err *e)
+RsvgHandle *
+svg_handle_open(const struct svg *s, xmlDoc *doc, struct err *e)
 {
 	xmlChar *text = NULL;
 	int len = 0;
@@ -429,7 +440,7 @@ svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct
 	xmlSetProp(root, (const xmlChar *)"width", (const xmlChar *)text);
 	snprintf(text, sizeof text, "%u", height);
 	xmlSetProp(root, (const xmlChar *)"height", (const xmlChar *)text);
-	RsvgHandle *handle = handle_open(s, s->doc, e);
+	RsvgHandle *handle = svg_handle_open(s, s->doc, e);
 	if (!handle)
 		return ERR_INPUT;
 	rc = placeholders_read(s, handle, root, &like, width, height, boxes, max, n, e);
@@ -456,7 +467,7 @@ name_among(const xmlNode *node, const char *const *names, size_t n)
 }
 
 static bool
-layer_keeps(enum svg_layer layer, int ink, int only)
+layer_keeps(enum svg_layer layer, int ink, int only, bool bare)
 {
 	static const struct {
 		bool resin, dye, uv, mono, colour;
@@ -466,17 +477,20 @@ layer_keeps(enum svg_layer layer, int ink, int only)
 		[SVG_MONO] = {.dye = true, .resin = true, .mono = true},
 		[SVG_PAPER] = {.dye = true, .resin = true, .colour = true},
 		[SVG_UV] = {.uv = true, .mono = true, .colour = true},
+		[SVG_BARE] = {0},
 		[SVG_ALL] = {true, true, true, true, true},
 	};
+	if (layer == SVG_BARE)
+		return bare;
 	bool inks[] = {keeps[layer].resin, keeps[layer].dye, keeps[layer].uv};
 
 	return inks[ink] && (only < 0 || (only == 0 ? keeps[layer].mono : keeps[layer].colour));
 }
 
-/* Unlinks what another layer draws. ink and only are inherited from the groups above; kept counts
- * leaves. */
+/* Unlinks what another layer draws. ink, only and bare are inherited from the groups above; kept
+ * counts leaves. */
 static int
-tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, int only,
+tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, int only, bool bare,
 	unsigned *kept, struct err *e)
 {
 	while (node) {
@@ -487,6 +501,8 @@ tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, in
 			int own_only =
 				cs_word(node, "only", only_words, ARRAY_LEN(only_words), only);
 			char text[32];
+			bool own_bare = bare || xmlHasNsProp(node, (const xmlChar *)"overlay",
+							(const xmlChar *)TEMPLATE_NS);
 			if (own_ink < 0 ||
 				(own_only < 0 &&
 					(!cs_get(node, "only", text, sizeof text) || text[0])))
@@ -494,14 +510,14 @@ tree_prune(const struct svg *s, xmlNode *node, enum svg_layer layer, int ink, in
 					_("ink is resin, dye or uv; only is mono or colour."));
 			bool leaf = name_among(node, drawn_elements, ARRAY_LEN(drawn_elements));
 			bool drop = layer != SVG_ALL && placeholder_is(node);
-			if (drop || (leaf && !layer_keeps(layer, own_ink, own_only))) {
+			if (drop || (leaf && !layer_keeps(layer, own_ink, own_only, own_bare))) {
 				xmlUnlinkNode(node);
 				xmlFreeNode(node);
 			} else if (leaf) {
 				++*kept;
 			} else {
-				int rc = tree_prune(
-					s, node->children, layer, own_ink, own_only, kept, e);
+				int rc = tree_prune(s, node->children, layer, own_ink, own_only,
+					own_bare, kept, e);
 				if (rc)
 					return rc;
 			}
@@ -522,12 +538,12 @@ svg_draw(struct svg *s, enum svg_layer layer, cairo_t *cr, unsigned w, unsigned 
 	int rc = doc ? 0 : err_set(e, ERR_SYSTEM, _("Out of memory."));
 
 	if (!rc)
-		rc = tree_prune(s, xmlDocGetRootElement(doc), layer, INK_DYE, -1, &kept, e);
+		rc = tree_prune(s, xmlDocGetRootElement(doc), layer, INK_DYE, -1, false, &kept, e);
 	if (any)
 		*any = kept > 0;
 	if (rc || !kept)
 		goto out;
-	if (!(handle = handle_open(s, doc, e))) {
+	if (!(handle = svg_handle_open(s, doc, e))) {
 		rc = ERR_INPUT;
 		goto out;
 	}
@@ -550,7 +566,7 @@ svg_draw_box(struct svg *s, cairo_t *cr, unsigned width, unsigned height, const 
 	GError *error = NULL;
 	int rc = 0;
 	const RsvgRectangle viewport = {0, 0, width, height};
-	RsvgHandle *handle = handle_open(s, s->doc, e);
+	RsvgHandle *handle = svg_handle_open(s, s->doc, e);
 
 	if (!handle)
 		return ERR_INPUT;

@@ -19,6 +19,7 @@ enum svg_layer {
 	SVG_RESIN, /* ink="resin", but not only="mono" */
 	SVG_MONO,  /* dye and resin, but not only="colour" */
 	SVG_UV,    /* ink="uv" */
+	SVG_BARE,  /* overlay="none", whatever its ink */
 	SVG_PAPER, /* dye and resin for a printer of any kind, but not only="mono" */
 	SVG_ALL    /* as the file is (seals) */
 };
@@ -48,6 +49,14 @@ int svg_draw_box(struct svg *s, cairo_t *cr, unsigned width, unsigned height, co
 
 /* The root element's attribute says that the card has this: chip="contact", stripe="back". */
 bool svg_declares(const struct svg *s, const char *attribute);
+
+/*
+ * Calls told() for each finding about the drawing's fixed words: a font that is not installed (code
+ * ERR_MISSING), and words that reach beyond the width x height page (ERR_NONE). The message names
+ * line and words (template-words.c). Only after svg_boxes.
+ */
+void svg_words_check(
+	const struct svg *s, unsigned width, unsigned height, problem_sink *told, void *ctx);
 
 /* ---- of the compiler, for template check (template-build.c) ------------------------------------
  */

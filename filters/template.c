@@ -90,10 +90,12 @@ art_parse(struct template *t, int side)
 	size_t bits = plane_stride(1, t->height) * t->width;
 
 	a->present = le32_get(p) == 1;
+	a->keep_clear = le32_get(t->map + 36) >> side & 1;
 	if (!piece_get(t, p + 4, dots * 4, &a->rgb) || !piece_get(t, p + 8, dots, &a->ymc[0]) ||
 		!piece_get(t, p + 12, dots, &a->ymc[1]) ||
 		!piece_get(t, p + 16, dots, &a->ymc[2]) || !piece_get(t, p + 20, bits, &a->k) ||
-		!piece_get(t, p + 24, bits, &a->mono) || !piece_get(t, p + 28, bits, &a->uv))
+		!piece_get(t, p + 24, bits, &a->mono) || !piece_get(t, p + 28, bits, &a->uv) ||
+		!piece_get(t, p + 32, bits, &a->overlay))
 		return false;
 	return le32_get(p) <= 1 &&
 	       (!a->present || (a->rgb && a->ymc[0] && a->ymc[1] && a->ymc[2] && a->k && a->mono));
@@ -108,6 +110,7 @@ box_parse(const struct template *t, const uint8_t *p, struct box *b)
 		.fit = p[3],
 		.ink = p[4],
 		.lines = p[5],
+		.bare = p[6] == 1,
 		.x = le32_get(p + 8),
 		.y = le32_get(p + 12),
 		.w = le32_get(p + 16),
@@ -122,7 +125,7 @@ box_parse(const struct template *t, const uint8_t *p, struct box *b)
 		.show_index = -1};
 	if (b->side >= SIDE_COUNT || b->kind >= BOX_KIND_COUNT || b->align >= ALIGN_COUNT ||
 		b->fit >= FIT_COUNT || b->ink >= INK_COUNT || !t->art[b->side].present ||
-		b->symbology >= SYM_COUNT || b->show >= SHOW_COUNT)
+		b->symbology >= SYM_COUNT || p[6] > 1 || b->show >= SHOW_COUNT)
 		return false;
 	if (!b->w || !b->h || b->x > t->width || b->w > t->width - b->x || b->y > t->height ||
 		b->h > t->height - b->y)
@@ -137,7 +140,7 @@ box_parse(const struct template *t, const uint8_t *p, struct box *b)
 		return b->lines >= 1 && b->lines <= 16 && b->min_size >= 4 * TEMPLATE_SIZE_UNIT &&
 		       b->min_size <= b->size && b->size <= 1000 * TEMPLATE_SIZE_UNIT && b->font[0];
 	if (b->kind == BOX_BARCODE)
-		return b->module >= 1 && b->module <= 64;
+		return b->ink == INK_RESIN && b->module >= 1 && b->module <= 64;
 	if (!piece_get(t, p + 36, (size_t)b->w * b->h * 4, &b->seal))
 		return false;
 	return b->kind == BOX_PHOTO || b->seal;
@@ -328,6 +331,12 @@ const struct schema *
 template_schema(const struct template *t)
 {
 	return t->schema;
+}
+
+bool
+template_keeps_clear(const struct template *t, enum side side)
+{
+	return t->art[side].keep_clear;
 }
 
 const struct chip_map *

@@ -12,20 +12,24 @@
  * template.bin, numbers little-endian:
  *
  *     0  8  "CARDTPL\n"
- *     8  4  version, 2
+ *     8  4  version, 3
  *    12  4  bytes in the file
  *    16  4  width     20  4  height     24  4  dpi        of the landscape artwork, dots
  *    28  4  number of boxes             32  4  offset of the box table
- *    36  4  0
+ *    36  4  1: chip contacts on the front, 2: magnetic stripe on the back
  *    40 64  name, zero padded
  *   104     6 x 36: source files in the order of template_sources[]: 4 present (0 or 1), 32 SHA-256
- *   320     2 x 32: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono, 4
- * UV 384     box table: n x 512 RGB   height x width words 0xffRRGGBB, upright: the ground under
- * photo, seal and coloured text Y M C   8 bits a dot, K mono UV 1 bit a dot, all in feed
- * orientation as struct plane. K is what stays sharp beside the dye (knocked out of Y M C); mono is
- * the whole side for a ribbon without dye.
+ *   320     2 x 40: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono,
+ *           4 UV, 4 overlay, 4 0
+ *   448     pieces, then the box table: n x 512
  *
- *   box   0 1 side  1 1 kind  2 1 align  3 1 fit  4 1 ink  5 1 lines at most  6 2 0
+ * RGB: height x width words 0xffRRGGBB, upright: the ground under photo, seal and coloured text.
+ * Y M C: 8 bits a dot; K mono UV overlay: 1 bit a dot; all in feed orientation as struct plane.
+ * K is what stays sharp beside the dye (knocked out of Y M C); mono is the whole side for a ribbon
+ * without dye; overlay has a bit where the overlay is laid, none: everywhere.
+ *
+ *   box   0 1 side  1 1 kind  2 1 align  3 1 fit  4 1 ink  5 1 lines at most
+ *         6 1 overlay left out over the box, 0 or 1     7 1 0
  *         8 4 x    12 4 y    16 4 w     20 4 h
  *        24 4 size 28 4 min size, both in 1/64 dot      32 4 colour 0xRRGGBB
  *        36 4 offset of the seal: w x h words, premultiplied ARGB, 0 = none
@@ -35,13 +39,13 @@
  *       240 48 show field 288 64 show value   352 160 0
  */
 enum {
-	TEMPLATE_VERSION = 2,
+	TEMPLATE_VERSION = 3,
 	TEMPLATE_SOURCES = 6,
 	TEMPLATE_AT_SOURCES = 104,
 	TEMPLATE_SOURCE_LEN = 36,
 	TEMPLATE_AT_SIDES = 320,
-	TEMPLATE_SIDE_LEN = 32,
-	TEMPLATE_HEAD_LEN = 384,
+	TEMPLATE_SIDE_LEN = 40,
+	TEMPLATE_HEAD_LEN = 448,
 	TEMPLATE_BOX_LEN = 512,
 	TEMPLATE_BOXES_MAX = 128,
 	TEMPLATE_FILE_MAX = 256 << 20,
@@ -70,10 +74,11 @@ enum symbology { SYM_QR, SYM_CODE128, SYM_CODE39, SYM_PDF417, SYM_DATAMATRIX, SY
 enum box_show { SHOW_ALWAYS, SHOW_SET, SHOW_EMPTY, SHOW_EQUAL, SHOW_UNEQUAL, SHOW_COUNT };
 enum box_align { ALIGN_LEFT, ALIGN_CENTER, ALIGN_RIGHT, ALIGN_COUNT };
 enum box_fit { FIT_SHRINK, FIT_WRAP, FIT_COUNT };
-enum box_ink { INK_RESIN, INK_DYE, INK_COUNT };
+enum box_ink { INK_RESIN, INK_DYE, INK_UV, INK_COUNT };
 
 struct box {
 	uint8_t side, kind, align, fit, ink, lines, symbology, show;
+	bool bare; /* no overlay over the box */
 	unsigned x, y, w, h; /* artwork dots */
 	unsigned size, min_size;
 	uint32_t colour;
@@ -95,8 +100,8 @@ bool box_is_shown(const struct box *b, char *const *values);
 
 /* The fixed art of one side. NULL: there is none of that kind. */
 struct art {
-	bool present;
-	const uint8_t *rgb, *ymc[3], *k, *mono, *uv;
+	bool present, keep_clear; /* the latter: of the chip's contacts or the stripe */
+	const uint8_t *rgb, *ymc[3], *k, *mono, *uv, *overlay;
 };
 
 struct template

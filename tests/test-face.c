@@ -398,6 +398,88 @@ test_same_again(void **state)
 	assert_memory_equal(first, again, HASH_LEN);
 }
 
+static bool
+bit(const struct plane *p, unsigned x, unsigned y)
+{
+	unsigned dot = H - 1 - y;
+
+	return p->data[x * p->stride + dot / 8] >> (7 - dot % 8) & 1;
+}
+
+/* What lies free of the overlay, and what a record prints in fluorescent ink. */
+static void
+test_overlay_and_uv(void **state)
+{
+	static const char drawing[] = FIXTURE_SVG(
+		"<rect x='200' y='0' width='40' height='30' fill='#ffffff' cs:overlay='none'/>"
+		"<rect x='0' y='100' width='50' height='44' cs:ink='uv'/>" BOX("姓名", 10, 10, 100,
+			40, "cs:size='32' cs:ink='uv'") BOX("证号", 10, 60, 100, 30,
+			"cs:size='26' cs:overlay='none' cs:show-if='日期'") "<rect "
+									    "cs:kind='photo' "
+									    "cs:ink='uv' "
+									    "x='160' y='40' "
+									    "width='64' "
+									    "height='80'/>");
+	struct card *c = *state;
+	struct fixture f;
+	struct template *t;
+	struct renderer *r;
+	struct face face;
+	struct err e = {0};
+	static char name[] = "王", number[] = "1", date[] = "20200101", none[] = "";
+	char *values[3] = {number, name, none};
+	struct record record = {.number = 7, .values = values, .number_kind = none, .photo = none};
+
+	fixture_create(&f, drawing, NULL);
+	if (template_build(f.dir, NULL, &e) || template_open(&t, f.dir, &e) ||
+		renderer_create(&r, t, &e))
+		fail_msg("%s", e.text);
+	for (int full = 0; full < 2; full++) {
+		values[2] = full ? date : none;
+		assert_int_equal(face_render(r, &record, c->photo, c->photo_len, SIDE_FRONT,
+					 ribbon_find("ymckou"), &face, &e),
+			0);
+		const struct plane *o = &face.plane[PANEL_O], *uv = &face.plane[PANEL_UV];
+		assert_int_equal(o->fill, PLANE_DATA);
+		for (unsigned x = 0; x < W; x++)
+			for (unsigned y = 0; y < H; y++) {
+				bool bare = (x >= 200 && y < 30) ||
+					    (full && x >= 10 && x < 110 && y >= 60 && y < 90);
+				if (bit(o, x, y) == bare)
+					fail_msg("overlay at %u, %u", x, y);
+			}
+		unsigned words = 0;
+		for (unsigned x = 10; x < 110; x++)
+			for (unsigned y = 10; y < 50; y++)
+				words += bit(uv, x, y);
+		assert_in_range(words, 100, 2000);
+		assert_true(bit(uv, 20, 120));
+		assert_false(bit(uv, 120, 120));
+		/* The photo's upper half is white: it glows. Blue is dark. */
+		assert_true(bit(uv, 190, 50));
+		unsigned glow = 0;
+		for (unsigned x = 160; x < 224; x++)
+			for (unsigned y = 90; y < 120; y++)
+				glow += bit(uv, x, y);
+		assert_in_range(glow, 1, 64 * 30 / 3);
+		/* Nothing of it in colour or black. */
+		assert_int_equal(face.plane[PANEL_Y].fill, PLANE_BLANK);
+		if (face.plane[PANEL_K].data)
+			assert_int_equal(ink_count(&face, 10, 10, 100, 40), 0);
+		face_done(&face);
+	}
+	/* A ribbon without UV leaves it out; one that has no overlay too. */
+	assert_int_equal(face_render(r, &record, c->photo, c->photo_len, SIDE_FRONT,
+				 ribbon_find("k"), &face, &e),
+		0);
+	assert_int_equal(face.plane[PANEL_UV].fill, PLANE_ABSENT);
+	assert_int_equal(face.plane[PANEL_O].fill, PLANE_ABSENT);
+	face_done(&face);
+	renderer_destroy(r);
+	template_close(t);
+	fixture_destroy(&f);
+}
+
 int
 main(void)
 {
@@ -413,6 +495,7 @@ main(void)
 		cmocka_unit_test(test_black_only_photo),
 		cmocka_unit_test(test_half_panel),
 		cmocka_unit_test(test_same_again),
+		cmocka_unit_test(test_overlay_and_uv),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

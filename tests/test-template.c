@@ -63,6 +63,13 @@ test_refused(void **state)
 			"年龄"},
 		{FIXTURE_SVG("<rect cs:kind='photo' x='200' width='50' height='9'/>"), "beyond"},
 		{FIXTURE_SVG("<rect cs:fild='x' width='9' height='9'/>"), "fild"},
+		{FIXTURE_SVG("<rect cs:kind='barcode' cs:field='证号' cs:ink='uv' width='90' "
+			     "height='90'/>"),
+			"resin"},
+		{FIXTURE_SVG("<rect cs:kind='seal' cs:ink='uv' width='9' height='9'/>"),
+			"fluorescent"},
+		{FIXTURE_SVG("<rect cs:kind='photo' cs:overlay='full' width='9' height='9'/>"),
+			"overlay"},
 		{FIXTURE_SVG("<rect cs:ink='gold' width='9' height='9'/>"), "ink"},
 	};
 	(void)state;
