@@ -291,15 +291,15 @@ struct batch_info {
 
 int batch_write(const char *path, const struct schema *s, const struct batch_info *info,
 	const struct roster *r, struct err *e);
-/* Opens and verifies the container, the manifest and the records, and of a small batch (500 photos,
- * 16 MiB) the photos too; those of a larger one are verified by batch_entry, each when it is read.
- */
+/* Opens the container and verifies its ends and the manifest, and all of a small batch (100 photos,
+ * 4 MiB). A larger one's records are verified by batch_record, 64 at a time, its photos by
+ * batch_entry, each when it is read. */
 int batch_open(struct batch **out, const char *path, struct err *e);
 /* The same for bytes in memory; they are copied. */
 int batch_parse(
 	struct batch **out, const uint8_t *bytes, size_t len, const char *name, struct err *e);
 void batch_close(struct batch *b);
-/* Verifies every photo now. */
+/* Verifies everything now: every byte belongs to an entry, every entry to the manifest. */
 int batch_prove(struct batch *b, struct err *e);
 const struct batch_info *batch_info(const struct batch *b);
 /* Reads record number (1-based), cheapest in rising order; the caller ends it with record_done. */

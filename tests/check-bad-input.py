@@ -275,17 +275,18 @@ def check_batches(desk):
     swap = lambda data: data.replace(man, woman, 1) if man in data else data.replace(woman, man, 1)
     rows = (
         ("a batch cut in half", desk.patched("half.cards", lambda d: d[:len(d) // 2]),
-         "table of contents cannot be read. The batch is damaged"),
+         "cut off, or another program packed it. The batch is damaged"),
         ("a batch with a flipped byte in a photo", desk.patched("flip.cards", lambda d: flip(d, photo_middle(d))),
          "photos/0001.jpg: This entry"),
         ("a ZIP of the right type without a manifest",
-         desk.changed("none.cards", lambda n, d: None if n == "manifest.json" else d), "manifest"),
+         desk.changed("none.cards", lambda n, d: None if n == "manifest.json" else d),
+         "another program packed it"),
         ("a batch of an unknown template", desk.changed("gold.cards", names(b"gold")), "card template gold, which is not there"),
         ("a batch of a template outside the folder", desk.changed("up.cards", names(b"../gold")),
          "characters that a template's name cannot have"),
         ("a batch with a changed record",
          desk.changed("record.cards", lambda n, d: swap(d) if n == "records.csv" else d),
-         "records.csv: This entry is not what the manifest says"),
+         "are not what the manifest says"),
     )
     for what, path, text in rows:
         ends(desk, what, path, "pending-held", text)

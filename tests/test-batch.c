@@ -200,7 +200,8 @@ edit(const struct fixture *f, const char *drop, const char *name, const void *by
 		if (old >= 0)
 			assert_int_equal(zip_file_replace(z, (zip_uint64_t)old, source, 0), 0);
 		else
-			assert_true(zip_file_add(z, name, source, 0) >= 0);
+			assert_true((old = zip_file_add(z, name, source, 0)) >= 0);
+		assert_int_equal(zip_set_file_compression(z, (zip_uint64_t)old, ZIP_CM_STORE, 0), 0);
 	}
 	if (first)
 		assert_int_equal(zip_file_rename(z, 0, "mimetypf", 0), 0);
@@ -215,8 +216,14 @@ an_edited_batch_is_refused(void **state)
 		"{\"format\":\"cardspool.batch\",\"version\":1,\"template\":\"t\","
 		"\"order\":\"\",\"records\":1,\"entries\":{}}";
 	static const char newer[] =
+		"{\"format\":\"cardspool.batch\",\"version\":3,\"template\":\"t\","
+		"\"order\":\"\",\"records\":1,\"header\":{},\"chunks\":[]}";
+	static const char empty[] =
 		"{\"format\":\"cardspool.batch\",\"version\":2,\"template\":\"t\","
-		"\"order\":\"\",\"records\":1,\"entries\":{}}";
+		"\"order\":\"\",\"records\":0,\"header\":{},\"chunks\":[]}";
+	static const char no_chunk[] =
+		"{\"format\":\"cardspool.batch\",\"version\":2,\"template\":\"t\","
+		"\"order\":\"\",\"records\":1,\"header\":{},\"chunks\":[]}";
 	static const struct {
 		const char *drop, *name, *bytes;
 		bool first;
@@ -226,15 +233,19 @@ an_edited_batch_is_refused(void **state)
 			NULL}, /* no such entry: the batch is untouched */
 		{"photos/0003.jpg", NULL, NULL, false, "differ"},
 		{"records.csv", NULL, NULL, false, "differ"},
-		{"manifest.json", NULL, NULL, false, "entry"},
-		{NULL, "records.csv", csv, false, "not what the manifest says"},
+		{"photos.sha256", NULL, NULL, false, "differ"},
+		{"manifest.json", NULL, NULL, false, "another program packed it"},
+		{NULL, "records.csv", csv, false, "differ"},
+		{NULL, "photos.sha256", "x", false, "differ"},
 		{NULL, "photos/0001.jpg", "x", false, "not what the manifest says"},
-		{NULL, "photos/0009.jpg", "x", false, "differ"},
-		{NULL, "../evil", "x", false, "no batch has"},
-		{NULL, "/etc/x", "x", false, "no batch has"},
-		{NULL, "photos/1.jpg", "x", false, "no batch has"},
-		{NULL, "manifest.json", manifest, false, "differ"},
+		{NULL, "photos/0002.jpg", "x", false, "not what the manifest says"},
+		{NULL, "photos/0009.jpg", "x", false, "another program packed it"},
+		{NULL, "../evil", "x", false, "another program packed it"},
+		{NULL, "/etc/x", "x", false, "another program packed it"},
+		{NULL, "manifest.json", manifest, false, "another version"},
 		{NULL, "manifest.json", newer, false, "another version"},
+		{NULL, "manifest.json", empty, false, "says what cannot be"},
+		{NULL, "manifest.json", no_chunk, false, "says what cannot be"},
 		{NULL, "manifest.json", "[]", false, "manifest cannot be read"},
 		{NULL, "manifest.json", "{", false, "manifest cannot be read"},
 		{NULL, NULL, NULL, true, "not a batch"},
