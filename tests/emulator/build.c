@@ -25,8 +25,8 @@ folder_choose(struct emu *emu, struct printer *p, unsigned n_all)
 		return 0;
 	for (unsigned i = 0; i < emu->n_printers; i++)
 		twins += !strcmp(emu->printer[i]->serial, p->serial);
-	int n = snprintf(p->out_dir, sizeof p->out_dir, n_all > 1 ? "%s/%s" : "%s", emu->out_dir,
-		p->serial);
+	int n = snprintf(
+		p->out_dir, sizeof p->out_dir, n_all > 1 ? "%s/%s" : "%s", emu->out_dir, p->serial);
 	if (twins > 1 && n > 0 && (size_t)n < sizeof p->out_dir)
 		n += snprintf(p->out_dir + n, sizeof p->out_dir - (size_t)n, ".%u", twins);
 	if (n < 0 || (size_t)n >= sizeof p->out_dir - 64) {

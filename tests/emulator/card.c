@@ -123,6 +123,19 @@ bytes_write(const char *path, const void *bytes, size_t len)
 	return fclose(f) || !ok ? -1 : 0;
 }
 
+/* One line a track, blank tracks empty. */
+static int
+tracks_write(const char *path, const struct emu_card *c)
+{
+	FILE *f = fopen(path, "we");
+	if (!f)
+		return -1;
+	bool ok = true;
+	for (int t = 0; t < TRACKS; t++)
+		ok = fprintf(f, "%s\n", c->track[t] ? c->track[t] : "") > 0 && ok;
+	return fclose(f) || !ok ? -1 : 0;
+}
+
 static void
 hex_text(char *out, const uint8_t *bytes, size_t len)
 {
@@ -197,6 +210,11 @@ card_write(const struct emu_card *c, const char *out_dir)
 	snprintf(path, sizeof path, "%s/chip.mfd", folder);
 	rc |= bytes_write(path, c->chip.mem, sizeof c->chip.mem);
 	json_object_set_new(sums, "chip.mfd", file_sha256(path));
+	if (c->track[0] || c->track[1] || c->track[2]) {
+		snprintf(path, sizeof path, "%s/tracks.txt", folder);
+		rc |= tracks_write(path, c);
+		json_object_set_new(sums, "tracks.txt", file_sha256(path));
+	}
 	json_object_set_new(card, "sha256", sums);
 	snprintf(path, sizeof path, "%s/card.json", folder);
 	rc |= json_dump_file(card, path, JSON_INDENT(2));

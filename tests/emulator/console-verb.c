@@ -42,6 +42,10 @@ static const struct toggle {
 	{"mute", NULL, "off", offsetof(struct faults, mute)},
 	{"deaf", NULL, "off", offsetof(struct faults, deaf)},
 	{"garble", NULL, "off", offsetof(struct faults, garble)},
+	{"endless", NULL, "off", offsetof(struct faults, endless)},
+	{"magnetic-write", "bad", "good", offsetof(struct faults, magnet_write)},
+	{"magnetic-read", "bad", "good", offsetof(struct faults, magnet_read)},
+	{"magnetic-checksum", "bad", "good", offsetof(struct faults, magnet_checksum)},
 };
 
 static const char *
@@ -56,6 +60,8 @@ verb_toggle(struct emu *emu, struct printer *p, struct words *w)
 		if (!on && (!word || strcmp(word, t->off)))
 			return "no such state";
 		*(bool *)((char *)&p->faults + t->at) = on;
+		if (!on && !strcmp(t->verb, "endless"))
+			p->usb->babbles = false;
 		if (!on && !strcmp(t->verb, "output"))
 			p->output_now = 0;
 		if (!on && !strcmp(t->verb, "reject"))
@@ -78,8 +84,11 @@ verb_ribbon(struct emu *emu, struct printer *p, struct words *w)
 		p->reel.kind = NULL;
 	else if (!strcmp(word, "wrong"))
 		return w->n > 2 && !printer_ribbon(p, w->w[2]) ? NULL : "no such ribbon";
-	else if (strcmp(word, "new"))
-		return "end, none, wrong NAME or new";
+	else if (!strcmp(word, "unsure")) {
+		p->faults.unsure = w->n > 2 ? ribbon_kind_find(w->w[2]) : NULL;
+		return p->faults.unsure ? NULL : "no such ribbon";
+	} else if (strcmp(word, "new"))
+		return "end, none, wrong NAME, unsure NAME or new";
 	else {
 		char spec[64];
 		snprintf(spec, sizeof spec, "%s:%u", p->spare.kind->name, p->spare.capacity);
@@ -164,6 +173,30 @@ verb_option(struct emu *emu, struct printer *p, struct words *w)
 	if (!p->model->dialect->option)
 		return "this family has no options";
 	return p->model->dialect->option(p->dialect, w->w[1], value + strspn(value, " "));
+}
+
+/* "lacks Psp": that command is answered as unknown from now on; "lacks off" ends it for all. */
+static const char *
+verb_lacks(struct emu *emu, struct printer *p, struct words *w)
+{
+	char *list = p->faults.lacks;
+	size_t n = strlen(list);
+	(void)emu;
+	if (!strcmp(w->w[1], "off")) {
+		*list = 0;
+		return NULL;
+	}
+	if (n + strlen(w->w[1]) + 3 > sizeof p->faults.lacks)
+		return "too many commands";
+	snprintf(list + n, sizeof p->faults.lacks - n, n ? "%s " : " %s ", w->w[1]);
+	return NULL;
+}
+
+static const char *
+verb_descriptors(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)emu;
+	return usb_lie(p->usb, w->w[1]) ? NULL : "no such lie; EMULATOR.md lists them";
 }
 
 static const char *
@@ -278,7 +311,13 @@ const struct console_verb console_verbs[] = {
 	{"mute", 1, verb_toggle},
 	{"deaf", 1, verb_toggle},
 	{"garble", 1, verb_toggle},
+	{"endless", 1, verb_toggle},
+	{"magnetic-write", 2, verb_toggle},
+	{"magnetic-read", 2, verb_toggle},
+	{"magnetic-checksum", 2, verb_toggle},
 	{"ribbon", 2, verb_ribbon},
+	{"lacks", 2, verb_lacks},
+	{"descriptors", 2, verb_descriptors},
 	{"hopper", 2, verb_hopper},
 	{"reply-delay", 2, verb_line},
 	{"slow", 2, verb_line},

@@ -78,7 +78,10 @@ struct ribbon_kind {
 	const char *name;
 	const char *front, *back; /* panels of one set */
 	uint8_t rgb[3];           /* colour of a resin panel */
+	int number;               /* of the newer Evolis printers, -1 none */
+	bool half;                /* Y, M and C cover a part of the card */
 };
+const struct ribbon_kind *ribbon_kind_numbered(int number);
 const struct ribbon_kind *ribbon_kind_find(const char *name);
 
 /* ---- framing (evolis-parse.c), pure ---- */
@@ -111,7 +114,7 @@ struct parser {
 	unsigned argc;
 	uint64_t stray_at;
 	size_t stray;
-	char stray_text[33];
+	char stray_text[33], stray_last;
 };
 
 void parser_init(struct parser *p);
@@ -133,6 +136,8 @@ int plane_unpack(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *i
 	const char **why);
 int plane_expand(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *in, size_t len,
 	const char **why);
+/* How many whole lines a compressed part holds; 0: not a whole number of them. */
+unsigned plane_lines(unsigned levels, const uint8_t *in, size_t len);
 /* Turns dye planes (NULL = none) back into the upright picture: RGB, LINES wide and DOTS high,
  * white PVC underneath. resin: the colour of the K panel. */
 void plane_unprint(uint8_t *rgb, const uint8_t *const dye[P_COUNT], const uint8_t resin[3]);

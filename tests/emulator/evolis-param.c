@@ -23,10 +23,6 @@ static const struct param {
 	const char *allowed;
 	const char *initial;
 } param_table[] = {
-	{"Pr", "Rr", WORDS, NULL,
-		" ymcko ymckos ymckok k kb kw kr kbl kgr kgo ksi ksc ko h ho ktc ktp ka Ktc Ktp "
-		"Ka ",
-		""},
 	{"Pc", "Rc", ADJUST, " y m c k o a kb kw kr kbl kgr kgo ksi ksc ", NULL, "10"},
 	{"Pl", "Rl", ADJUST, " y m c a ", NULL, "10"},
 	{"Ps", "Rs", ADJUST, " y m c k o ", NULL, "10"},
@@ -62,6 +58,27 @@ static const struct param {
 	{"Pml", "Rml", WORDS, NULL, "", "1032"},
 	{"Pmts", "Rmts", WORDS, " 1 2 3 ", "", "24"},
 	{"Pmtc", "Rmtc", WORDS, " 1 2 3 ", "", "ON"},
+	/* Quantum and Kiosk */
+	{"Piem", "Riem", WORDS, NULL, " 0 1 2 3 ", "0"},
+	{"Prs", "Rrs", WORDS, NULL, " L S ", "S"},
+	{"Pfm", "Rfm", WORDS, NULL, " K S2 S3 ", "K"},
+	/* the newer generation */
+	{"Psk", NULL, WORDS, NULL, " 1 2 3 4 5 6 7 8 9 10 ", "10"},
+	{"Pcim", NULL, WORDS, NULL, " F M B I ", "F"},
+	{"Pcem", NULL, WORDS, NULL, " D M I R K N ", "D"},
+	{"Pcrm", NULL, WORDS, NULL, " D R M K I ", "D"},
+	{"Pneab", NULL, WORDS, NULL, " E A ", "A"},
+	{"Pbc", NULL, WORDS, " A D ", "", ""},
+	{"Pkc", NULL, WORDS, " m ", " 0 1 2 3 4 a ", "0"},
+	{"Peoic", NULL, WORDS, " k ", " D E ", "E"},
+	{"Piqla", NULL, WORDS, NULL, "", ""},
+	{"Pida", NULL, WORDS, NULL, "", ""},
+	{"Pwres", NULL, WORDS, NULL, " 300 600 1200 ", "300"},
+	{"Pps", NULL, WORDS, NULL, " 0 ", "0"},
+	{"Pcla", NULL, WORDS, NULL, " 0 1 ", "0"},
+	{"Psid", NULL, WORDS, NULL, " 0 1 2 3 ", "0"},
+	{"Psmgr", NULL, WORDS, NULL, " 1 2 ", "1"},
+	{"Psync", NULL, WORDS, NULL, " 1 2 3 4 5 6 7 8 9 10 11 12 13 ", ""},
 	{NULL, "Rmms", WORDS, NULL, "", "0"},
 	{NULL, "Rks", WORDS, NULL, "", "0"},
 	{NULL, "Rfn", WORDS, " 0 1 2 100 ", "", ""},

@@ -22,7 +22,7 @@ enum { OUTSIDE, TEXT, BMP_HEAD, BINARY, BINARY_END };
 #define BMP_HEAD_LEN 6 /* "BM" and the file's length, little endian */
 
 /* Commands with a binary part: it begins after this many separators. */
-enum binary_size { SIZE_LEVELS, SIZE_LINES, SIZE_COUNT_4TH, SIZE_BMP };
+enum binary_size { SIZE_LEVELS, SIZE_LINES, SIZE_RESOLUTION, SIZE_COUNT_4TH, SIZE_BMP };
 static const struct binary_form {
 	const char *name;
 	unsigned seps;
@@ -30,6 +30,7 @@ static const struct binary_form {
 } binary_forms[] = {
 	{"Db", 3, SIZE_LEVELS},
 	{"Dbc", 4, SIZE_COUNT_4TH},
+	{"Dbx", 5, SIZE_RESOLUTION},
 	{"Dbp", 5, SIZE_LINES},
 	{"Dbpc", 5, SIZE_COUNT_4TH},
 	{"Dbmp", 5, SIZE_BMP},
@@ -121,6 +122,12 @@ parser_binary(struct parser *p)
 		if (number_parse(p->argv[1], 256, &levels) && number_parse(p->argv[3], LINES, &n))
 			n = plane_size((unsigned)levels, (unsigned)n);
 		break;
+	case SIZE_RESOLUTION: /* lines follow the feed's resolution */
+		n = 0;
+		if (number_parse(p->argv[1], 256, &levels) && number_parse(p->argv[2], 1200, &n) &&
+			n % 300 == 0)
+			n = plane_size((unsigned)levels, LINES * (unsigned)(n / 300));
+		break;
 	case SIZE_COUNT_4TH:
 		if (!number_parse(p->argv[p->argc - 1], COMMAND_BIN_MAX, &n))
 			n = 0;
@@ -197,6 +204,7 @@ parser_stray(struct parser *p, uint8_t c)
 {
 	if (!p->stray)
 		p->stray_at = p->at;
+	p->stray_last = (char)c;
 	if (p->stray < sizeof p->stray_text - 1) {
 		p->stray_text[p->stray] = c >= 0x20 && c < 0x7f ? (char)c : '.';
 		p->stray_text[p->stray + 1] = 0;

@@ -153,6 +153,31 @@ colour_expand(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *in, 
 	return 0;
 }
 
+unsigned
+plane_lines(unsigned levels, const uint8_t *in, size_t len)
+{
+	unsigned lines = 0, dot = 0;
+	if (levels != 32 && levels != 64 && levels != 128)
+		return 0;
+	for (size_t at = 0; at < len;) {
+		unsigned code = in[at++], run = 1;
+		if (code & 0x80) {
+			if (at == len)
+				return 0;
+			run = in[at++];
+			for (unsigned bit = levels; run && bit < 0x80; bit <<= 1)
+				run += code & bit ? 256 : 0;
+			run = run ? run : DOTS - dot;
+		}
+		dot += run;
+		if (dot > DOTS)
+			return 0;
+		lines += dot == DOTS;
+		dot = dot == DOTS ? 0 : dot;
+	}
+	return dot ? 0 : lines;
+}
+
 int
 plane_expand(uint8_t *out, unsigned levels, unsigned lines, const uint8_t *in, size_t len,
 	const char **why)

@@ -41,12 +41,6 @@ run_rck(struct call *c)
 	return "5A3C"; /* model value */
 }
 
-static bool
-cleaning_due(const struct printer *p)
-{
-	return p->faults.cleaning_due || p->since_cleaning >= p->model->cleaning_cards;
-}
-
 static const char *
 run_rlr(struct call *c)
 {
@@ -59,9 +53,9 @@ run_rlr(struct call *c)
 	case 'p':
 		return p->inside ? card[p->position] : "NO CARD";
 	case 'r':
-		return good && cleaning_due(p) ? "ERR NEED CLEANING" : c->e->last;
+		return good && printer_cleaning_due(p) ? "ERR NEED CLEANING" : c->e->last;
 	case 'c':
-		return cleaning_due(p) ? "NEED CLEANING" : "OK";
+		return printer_cleaning_due(p) ? "NEED CLEANING" : "OK";
 	case 'h':
 		return printer_hopper(p) ? "CARD" : "NO CARD";
 	}
@@ -127,7 +121,7 @@ run_rco(struct call *c)
 		n = p->reel.sets;
 		break;
 	case 'r':
-		n = cleaning_due(p) ? 0 : every - p->since_cleaning;
+		n = printer_cleaning_due(p) ? 0 : every - p->since_cleaning;
 		break;
 	case 'b': /* seen, undocumented */
 	case 'e':
@@ -152,16 +146,21 @@ run_rcr(struct call *c)
 static const char *
 run_rrt(struct call *c)
 {
-	const struct reel *r = &c->e->printer->reel;
-	const char *what = c->c->argc ? c->c->argv[0] : "";
-	if (!c->e->printer->model->ribbon_tag)
+	struct printer *p = c->e->printer;
+	const struct reel *r = &p->reel;
+	const char *what = c->c->argv[0];
+	if (!p->model->ribbon_tag)
 		return "ERROR CDE";
 	if (!r->kind)
 		return "ERR RIB DETECTION";
+	if (p->model->stray_ok && ++c->e->tag_reads % p->model->stray_ok == 0)
+		return "OK";
 	if (!strcmp(what, "count"))
-		snprintf(c->reply, sizeof c->reply, "%u", r->sets);
+		snprintf(c->reply, sizeof c->reply, "%u", r->ended ? 0 : r->sets);
 	else if (!strcmp(what, "qty"))
 		snprintf(c->reply, sizeof c->reply, "%u", r->capacity);
+	else if (!strcmp(what, "zone"))
+		snprintf(c->reply, sizeof c->reply, "0"); /* model value */
 	else
 		return "ERROR PARAMETRES";
 	return c->reply;
@@ -177,6 +176,6 @@ const struct verb evolis_reads[] = {
 	{"Rse", READS, 1, 1, run_rse},
 	{"Rco", READS, 1, 1, run_rco},
 	{"Rcr", READS, 0, 0, run_rcr},
-	{"Rrt", READS, 0, 1, run_rrt},
+	{"Rrt", READS, 1, 1, run_rrt},
+	{NULL, READS, 0, 0, NULL},
 };
-const size_t n_evolis_reads = EMU_LEN(evolis_reads);

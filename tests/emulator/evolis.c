@@ -1,5 +1,5 @@
 /*
- * evolis.c - the dialect of the older Evolis printers over the machine.
+ * evolis.c - both dialects of Evolis printers over the machine.
  *
  * Owns the meaning of commands and the answers. In host mode every command is answered; in printer
  * mode only commands that read. A fault in host mode is answered at once; in printer mode the
@@ -13,29 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-strict(struct evolis *e, const char *what, const char *text)
+void
+evolis_strict(struct evolis *e, const char *what, const char *text)
 {
 	printer_strict(e->printer, "%s: %.80s", what, text);
-}
-
-static void
-planes_drop(struct evolis *e)
-{
-	for (int s = 0; s < 2; s++)
-		for (int i = 0; i < P_COUNT; i++) {
-			free(e->plane[s][i]);
-			e->plane[s][i] = NULL;
-		}
-}
-
-static bool
-planes_any(const struct evolis *e, int side)
-{
-	for (int i = 0; i < P_COUNT; i++)
-		if (e->plane[side][i])
-			return true;
-	return false;
 }
 
 static void *
@@ -59,7 +40,8 @@ evolis_destroy(void *state)
 
 	if (!e)
 		return;
-	planes_drop(e);
+	evolis_planes_drop(e);
+	evolis_tracks_drop(e);
 	parser_done(&e->parser);
 	params_destroy(e->params);
 	json_decref(e->seen);
@@ -74,14 +56,14 @@ evolis_link_reset(void *state)
 	parser_reset(&e->parser);
 }
 
-static void
+void
 evolis_power(void *state)
 {
 	struct evolis *e = state;
 
 	parser_done(&e->parser);
 	parser_init(&e->parser);
-	planes_drop(e);
+	evolis_planes_drop(e);
 	e->mode = e->mode_saved;
 	e->in_sequence = e->printed = false;
 	e->side = 0;
@@ -96,216 +78,6 @@ evolis_status(const void *state)
 	return json_pack("{s:i, s:b, s:i, s:i, s:i, s:O}", "mode", (int)e->mode, "sequence",
 		e->in_sequence, "commands", (int)e->commands, "errors", (int)e->errors, "strict",
 		(int)e->printer->strict_lines, "seen", e->seen);
-}
-
-static const char *
-ok_or(const char *fault)
-{
-	return fault ? fault : "OK";
-}
-
-/* ---- planes ---- */
-
-static int
-panel_index(const char *s)
-{
-	const char *at = s[0] && !s[1] ? strchr(panel_names, s[0]) : NULL;
-	return at ? (int)(at - panel_names) : -1;
-}
-
-/* The first plane of a sequence brings the card to the print position. */
-static const char *
-sequence_card(struct evolis *e)
-{
-	return e->in_sequence ? machine_move(e->printer, POS_PRINT) : NULL;
-}
-
-static const char *
-plane_store(struct call *c, bool compressed, bool part)
-{
-	struct evolis *e = c->e;
-	struct parser *p = c->c;
-	int panel = panel_index(p->argv[0]);
-	unsigned levels = (unsigned)strtoul(p->argv[1], NULL, 10), first = 0, lines = LINES;
-	bool resin = panel == P_K || panel == P_O;
-	if (part) {
-		first = (unsigned)strtoul(p->argv[2], NULL, 10);
-		lines = compressed ? LINES - first : (unsigned)strtoul(p->argv[3], NULL, 10);
-	}
-	if (panel < 0 || resin != (levels == 2) || (part && resin) || first >= LINES ||
-		lines > LINES - first || (levels == 256 && !e->printer->model->levels_256)) {
-		strict(e, "panel or levels", p->text);
-		return "ERROR PARAMETRES";
-	}
-	uint8_t *dye = e->plane[e->side][panel];
-	if (!dye)
-		dye = calloc(LINES, DOTS);
-	if (!dye)
-		return "ERROR";
-	const char *why = NULL;
-	int rc = compressed ? plane_expand(dye + (size_t)first * DOTS, levels, lines, p->bin,
-				      p->bin_len, &why)
-			    : plane_unpack(dye + (size_t)first * DOTS, levels, lines, p->bin,
-				      p->bin_len, &why);
-	if (rc) {
-		strict(e, why, p->text);
-		if (!e->plane[e->side][panel])
-			free(dye);
-		return "ERROR PARAMETRES";
-	}
-	e->plane[e->side][panel] = dye;
-	return ok_or(sequence_card(e));
-}
-
-static const char *
-run_db(struct call *c)
-{
-	return plane_store(c, false, false);
-}
-
-static const char *
-run_dbc(struct call *c)
-{
-	return plane_store(c, true, false);
-}
-
-static const char *
-run_dbp(struct call *c)
-{
-	return plane_store(c, false, true);
-}
-
-static const char *
-run_dbpc(struct call *c)
-{
-	return plane_store(c, true, true);
-}
-
-/* ---- card sequence ---- */
-
-static const char *
-run_ss(struct call *c)
-{
-	struct evolis *e = c->e;
-	struct printer *p = e->printer;
-	const char *fault = machine_ready(p);
-	if (!fault && p->faults.cleaning_due)
-		fault = p->model->cleaning_stop;
-	if (!fault)
-		fault = machine_ribbon(p, params_value(e->params, "Pr"));
-	if (fault)
-		return fault;
-	planes_drop(e);
-	e->in_sequence = true;
-	e->printed = false;
-	e->side = 0;
-	return "OK";
-}
-
-static const char *
-run_side(struct call *c)
-{
-	struct evolis *e = c->e;
-	int side = !strcmp(c->c->name, "Sv");
-	if (side && !e->printer->model->duplex)
-		return "OPT NOT AVAILABLE";
-	if (!e->in_sequence)
-		strict(e, "outside of a card sequence", c->c->text);
-	e->side = side;
-	return "OK";
-}
-
-static const char *
-sequence_print(struct evolis *e)
-{
-	struct printer *p = e->printer;
-	const char *fault = NULL;
-	for (int side = 0; side < 2 && !fault; side++) {
-		if (!planes_any(e, side))
-			continue;
-		fault = machine_move(p, POS_PRINT);
-		if (!fault)
-			fault = machine_flip(p, side);
-		if (!fault)
-			fault = machine_print(p, side, (const uint8_t *const *)e->plane[side]);
-	}
-	return fault;
-}
-
-static const char *
-run_se(struct call *c)
-{
-	struct evolis *e = c->e;
-	const char *fault = machine_ready(e->printer);
-	if (!fault && !e->printed)
-		fault = sequence_print(e);
-	if (fault)
-		return fault;
-	e->printed = true; /* a second Se, after a full hopper, only ejects */
-	bool had_card = e->printer->inside != NULL;
-	fault = machine_eject(e->printer);
-	if (fault)
-		return fault;
-	if (!had_card) {
-		strict(e, "no card inside", c->c->text);
-		return "NO CARD";
-	}
-	e->in_sequence = e->printed = false;
-	planes_drop(e);
-	return "OK";
-}
-
-static const char *
-run_move(struct call *c)
-{
-	static const struct {
-		const char *name;
-		enum position to;
-	} moves[] = {{"Si", POS_PRINT}, {"Sib", POS_PRINT}, {"Sis", POS_CONTACT},
-		{"Sic", POS_CONTACTLESS}};
-	for (size_t i = 0; i < EMU_LEN(moves); i++)
-		if (!strcmp(moves[i].name, c->c->name))
-			return ok_or(machine_move(c->e->printer, moves[i].to));
-	return "ERROR CDE";
-}
-
-static const char *
-run_sie(struct call *c)
-{
-	const char *fault = machine_move(c->e->printer, POS_PRINT);
-	return ok_or(fault ? fault : machine_eject(c->e->printer));
-}
-
-static const char *
-run_reject(struct call *c)
-{
-	struct evolis *e = c->e;
-	bool had_card = e->printer->inside != NULL;
-	const char *fault = machine_reject(e->printer);
-	if (fault)
-		return fault;
-	e->in_sequence = e->printed = false;
-	planes_drop(e);
-	return had_card ? "OK" : "NO CARD";
-}
-
-static const char *
-run_reset(struct call *c)
-{
-	evolis_power(c->e);
-	return "OK";
-}
-
-static const char *
-run_cleaning(struct call *c)
-{
-	struct printer *p = c->e->printer;
-	if (p->reel.kind || p->inside)
-		return "ERROR";
-	p->cleanings++;
-	p->since_cleaning = 0;
-	p->faults.cleaning_due = false;
-	return "OK";
 }
 
 static const char *
@@ -336,7 +108,7 @@ run_pem(struct call *c)
 	if (*rest || rest == c->c->argv[0] || n > 63 || (c->c->argc > 1 && !save))
 		return "ERROR PARAMETRES";
 	if (n != 0 && n != 2)
-		strict(e, "only modes 0 and 2 are safe", c->c->text);
+		evolis_strict(e, "only modes 0 and 2 are safe", c->c->text);
 	e->mode = (unsigned)n;
 	if (save)
 		e->mode_saved = e->mode;
@@ -377,28 +149,40 @@ run_rsc(struct call *c)
 	return c->reply;
 }
 
+/* ---- the ribbon that a job is made for ---- */
+
+/* By name ("Pr;ymcko", with 0 or 1 for a hologram) or by number ("Pr;100;t"), never both. */
+static const char *
+run_pr(struct call *c)
+{
+	const struct ribbon_kind *kind;
+	char **arg = c->c->argv, *rest;
+	bool numbered = c->e->printer->model->numbered;
+	if (numbered) {
+		long n = strtol(arg[0], &rest, 10);
+		kind = *rest || rest == arg[0] || c->c->argc != 2 || strcmp(arg[1], "t")
+			       ? NULL
+			       : ribbon_kind_numbered((int)n);
+	} else {
+		bool option = c->c->argc == 1 ||
+			      (arg[0][0] == 'h' && strlen(arg[1]) == 1 && strchr("01", arg[1][0]));
+		kind = option ? ribbon_kind_find(arg[0]) : NULL;
+	}
+	if (!kind)
+		return "ERROR PARAMETRES";
+	c->e->declared = kind;
+	return "OK";
+}
+
+static const char *
+run_rr(struct call *c)
+{
+	return c->e->declared ? c->e->declared->name : "";
+}
+
 /* ---- the table ---- */
 
 static const struct verb verbs[] = {
-	{"Db", SETS, 2, 2, run_db},
-	{"Dbc", SETS, 3, 3, run_dbc},
-	{"Dbp", SETS, 4, 4, run_dbp},
-	{"Dbpc", SETS, 4, 4, run_dbpc},
-	{"Dbmp", SETS, 4, 4, run_accept},
-	{"Dm", SETS, 2, COMMAND_ARGS_MAX, run_accept},
-	{"Ss", MOVES, 0, 0, run_ss},
-	{"Se", MOVES, 0, 1, run_se},
-	{"Sr", SETS, 0, 0, run_side},
-	{"Sv", SETS, 0, 0, run_side},
-	{"Si", MOVES, 0, 0, run_move},
-	{"Sib", MOVES, 0, 0, run_move},
-	{"Sie", MOVES, 0, 0, run_sie},
-	{"Sis", MOVES, 0, 0, run_move},
-	{"Sic", MOVES, 0, 0, run_move},
-	{"Ser", MOVES, 0, 0, run_reject},
-	{"Seb", MOVES, 0, 0, run_reject},
-	{"Srs", SETS, 0, 0, run_reset},
-	{"Scp", SETS, 0, 0, run_cleaning},
 	{"Scs", SETS, 0, 0, run_accept},
 	{"Sdm", SETS, 1, 1, run_accept},
 	{"Sdu", SETS, 1, 1, run_accept},
@@ -409,17 +193,20 @@ static const struct verb verbs[] = {
 	{"Rem", READS, 0, 0, run_rem},
 	{"Rsc", READS, 0, 0, run_rsc},
 	{"Rok", READS, 0, 0, run_accept},
+	{"Pr", SETS, 1, 2, run_pr},
+	{"Rr", READS, 0, 0, run_rr},
+	{NULL, SETS, 0, 0, NULL},
 };
 
 static const struct verb *
 verb_find(const char *name)
 {
-	for (size_t i = 0; i < EMU_LEN(verbs); i++)
-		if (!strcmp(verbs[i].name, name))
-			return &verbs[i];
-	for (size_t i = 0; i < n_evolis_reads; i++)
-		if (!strcmp(evolis_reads[i].name, name))
-			return &evolis_reads[i];
+	static const struct verb *const tables[] = {
+		verbs, evolis_reads, evolis_cards, evolis_magnets, evolis_draws};
+	for (size_t t = 0; t < EMU_LEN(tables); t++)
+		for (const struct verb *v = tables[t]; v->name; v++)
+			if (!strcmp(v->name, name))
+				return v;
 	return NULL;
 }
 
@@ -430,6 +217,8 @@ command_run(struct call *call)
 	struct parser *c = call->c;
 	const struct verb *v = verb_find(c->name);
 	const char *text;
+	if (printer_lacks(e->printer, c->name))
+		return "ERROR CDE";
 	if (v && (c->argc < v->min || c->argc > v->max))
 		text = "ERROR PARAMETRES";
 	else if (v)
@@ -475,7 +264,7 @@ command_handle(struct evolis *e, const char *broken)
 		return;
 	const char *text;
 	if (broken) {
-		strict(e, broken, c->text);
+		evolis_strict(e, broken, c->text);
 		text = "ERROR PARAMETRES";
 	} else {
 		bool said = p->faults.say_name[0] && !strcmp(p->faults.say_name, c->name);
@@ -489,7 +278,7 @@ command_handle(struct evolis *e, const char *broken)
 	if (error)
 		e->errors++;
 	if (!strcmp(answer, "ERROR CDE") || !strcmp(answer, "ERROR PARAMETRES"))
-		strict(e, answer, c->text);
+		evolis_strict(e, answer, c->text);
 	emu_log(p->emu, "%.*s -> %s", (int)c->text_len, c->text, answer);
 	if (!reads)
 		memcpy(e->last, answer, sizeof answer);
@@ -499,6 +288,15 @@ command_handle(struct evolis *e, const char *broken)
 	bool pem = v && v->run == run_pem;
 	if (reads || (pem ? host && p->model->pem_answers : host))
 		printer_reply(p, answer, strlen(answer) + 1); /* the text and one 00 */
+}
+
+/* "<CARD>", "</DOC>": the newer drivers put such words between commands. */
+static bool
+stray_is_tag(const struct parser *c)
+{
+	const char *t = c->stray_text;
+	size_t name = t[1] == '/' ? 2 : 1;
+	return t[0] == '<' && t[name] >= 'A' && t[name] <= 'Z' && c->stray_last == '>';
 }
 
 static void
@@ -512,6 +310,10 @@ evolis_feed(void *state, const uint8_t *data, size_t len)
 		case PARSE_MORE:
 			return;
 		case PARSE_STRAY:
+			if (e->printer->model->tags && stray_is_tag(c)) {
+				c->stray = 0;
+				break;
+			}
 			printer_strict(e->printer, "%zu bytes outside of a command at %llu: %s",
 				c->stray, (unsigned long long)c->stray_at, c->stray_text);
 			c->stray = 0;

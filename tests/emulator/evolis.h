@@ -1,5 +1,5 @@
 /*
- * evolis.h - the dialect of the older Evolis printers: its state and the rows of its commands.
+ * evolis.h - the dialects of Evolis printers: their state and the rows of its commands.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -18,7 +18,11 @@ struct evolis {
 	bool in_sequence, printed;
 	int side;
 	uint8_t *plane[2][P_COUNT]; /* one byte a dot; NULL = not loaded */
-	uint8_t *half;              /* unpacking room */
+	unsigned lines[2][P_COUNT]; /* of each: LINES, or more with Dbx */
+	const struct ribbon_kind *declared;
+	char *track[TRACKS]; /* loaded, not yet written */
+	char read[TRACKS][COMMAND_TEXT_MAX];
+	unsigned tag_reads;
 	char last[REPLY_MAX];
 	unsigned long commands, errors;
 	json_t *seen; /* command name -> how often */
@@ -42,7 +46,17 @@ struct verb {
 	unsigned min, max; /* parameters, without the binary part */
 	verb_run *run;
 };
-extern const struct verb evolis_reads[]; /* the questions about the machine (evolis-read.c) */
-extern const size_t n_evolis_reads;
+/* Each ends with a row without a name. */
+extern const struct verb evolis_reads[];   /* the questions about the machine (evolis-read.c) */
+extern const struct verb evolis_cards[];   /* a card's way (evolis-card.c) */
+extern const struct verb evolis_magnets[]; /* evolis-magnet.c */
+extern const struct verb evolis_draws[];   /* evolis-draw.c */
+
+void evolis_strict(struct evolis *e, const char *what, const char *text);
+void evolis_power(void *state);
+void evolis_planes_drop(struct evolis *e);
+void evolis_tracks_drop(struct evolis *e);
+/* Puts the loaded tracks on the card inside. NULL, or the answer that tells the fault. */
+const char *evolis_tracks_write(struct evolis *e);
 
 #endif

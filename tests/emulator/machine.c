@@ -150,7 +150,8 @@ side_fill(struct emu_card *c, int side, unsigned width)
 		for (size_t x = 0; x < width; x++)
 			memcpy(rgb + (y * width + x) * 3,
 				c->side_rgb[side] + (y * c->side_width[side] +
-							    x * c->side_width[side] / width) * 3,
+							    x * c->side_width[side] / width) *
+							    3,
 				3);
 	free(c->side_rgb[side]);
 	c->side_rgb[side] = rgb;

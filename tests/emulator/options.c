@@ -18,7 +18,8 @@ const char options_usage[] =
 	"       cardspool-emulator --tell SOCKET WORD...\n"
 	"  --printer MODEL[:KEY=VALUE,...]\n"
 	"                     one more printer, up to 16; keys: serial, hopper, output, reject,\n"
-	"                     ribbon, station, descriptors; the rest as the switches before it say\n"
+	"                     ribbon, station, descriptors; the rest as the switches before it "
+	"say\n"
 	"  --model NAME       printer model (dualys3)\n"
 	"  --serial TEXT      its serial number\n"
 	"  --hopper N         blank cards in the hopper (100)\n"
@@ -93,9 +94,14 @@ static const struct key {
 	size_t at, size; /* size 0: a number */
 } keys[] = {
 #define TEXT(name, option, field)                                                                  \
-	{name, option, offsetof(struct printer_spec, field),                                       \
-		sizeof(((struct printer_spec *)0)->field)}
-#define NUMBER(name, option, field) {name, option, offsetof(struct printer_spec, field), 0}
+	{                                                                                          \
+		name, option, offsetof(struct printer_spec, field),                                \
+			sizeof(((struct printer_spec *)0)->field)                                  \
+	}
+#define NUMBER(name, option, field)                                                                \
+	{                                                                                          \
+		name, option, offsetof(struct printer_spec, field), 0                              \
+	}
 	TEXT("model", OPT_MODEL, model),
 	TEXT("serial", OPT_SERIAL, serial),
 	TEXT("ribbon", OPT_RIBBON, ribbon),

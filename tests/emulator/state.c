@@ -64,8 +64,9 @@ state_read(struct emu *emu, const char *path)
 		struct printer *p = emu->printer[i];
 		json_t *one = json_object_get(all, p->serial);
 		for (size_t c = 0; one && c < EMU_LEN(counters); c++)
-			*(unsigned long *)(void *)((char *)p + counters[c].at) = (unsigned long)
-				json_integer_value(json_object_get(one, counters[c].name));
+			*(unsigned long *)(void *)((char *)p + counters[c].at) =
+				(unsigned long)json_integer_value(
+					json_object_get(one, counters[c].name));
 		if (one)
 			ribbon_take(p, json_object_get(one, "ribbon"));
 	}
@@ -79,8 +80,9 @@ printer_state(const struct printer *p)
 	json_t *one = json_object(), *left = json_object();
 	for (size_t c = 0; c < EMU_LEN(counters); c++)
 		json_object_set_new(one, counters[c].name,
-			json_integer((json_int_t) * (const unsigned long *)(const void *)((
-				const char *)p + counters[c].at)));
+			json_integer((json_int_t) *
+				     (const unsigned long *)(const void *)((const char *)p +
+									   counters[c].at)));
 	for (int i = 0; i < P_COUNT; i++) {
 		char panel[2] = {panel_names[i], 0};
 		json_object_set_new(left, panel, json_integer(p->reel.left[i]));

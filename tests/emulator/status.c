@@ -40,6 +40,29 @@ printer_status(const struct printer *p)
 }
 
 static json_t *
+words_status(const struct printer *p)
+{
+	uint32_t words[STATUS_WORDS];
+	json_t *all = json_object();
+	status_words(p, words);
+	for (size_t i = 0; i < STATUS_WORDS; i++) {
+		char hex[9];
+		snprintf(hex, sizeof hex, "%08x", words[i]);
+		json_object_set_new(all, status_word_names[i], json_string(hex));
+	}
+	return all;
+}
+
+static json_t *
+tracks_status(const struct emu_card *c)
+{
+	json_t *all = json_array();
+	for (int t = 0; t < TRACKS; t++)
+		json_array_append_new(all, c->track[t] ? json_string(c->track[t]) : json_null());
+	return all;
+}
+
+static json_t *
 cards_status(const struct printer *p)
 {
 	json_t *list = json_array();
@@ -48,9 +71,11 @@ cards_status(const struct printer *p)
 		char uid[2 * sizeof c->chip.uid + 1] = "";
 		for (unsigned b = 0; b < c->chip.uid_len; b++)
 			snprintf(uid + 2 * b, 3, "%02x", c->chip.uid[b]);
-		json_array_append_new(
-			list, json_pack("{s:i, s:s, s:s, s:i}", "serial", (int)c->serial, "uid",
-				      uid, "bin", c->bin, "chip_writes", (int)c->chip.writes));
+		json_t *one = json_pack("{s:i, s:s, s:s, s:i}", "serial", (int)c->serial, "uid",
+			uid, "bin", c->bin, "chip_writes", (int)c->chip.writes);
+		if (c->track[0] || c->track[1] || c->track[2])
+			json_object_set_new(one, "tracks", tracks_status(c));
+		json_array_append_new(list, one);
 	}
 	return list;
 }
@@ -60,6 +85,8 @@ status_printer(struct printer *p)
 {
 	json_t *one = printer_status(p);
 	json_object_set_new(one, "cards", cards_status(p));
+	json_object_set_new(one, "words", words_status(p));
+	json_object_set_new(one, "strict", json_integer((json_int_t)p->strict_lines));
 	json_object_set_new(one, "dialect", p->model->dialect->status(p->dialect));
 	json_object_set_new(one, "usb",
 		json_pack("{s:i, s:I, s:I, s:b}", "devnum", (int)p->usb->devnum, "bytes_out",

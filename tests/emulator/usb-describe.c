@@ -95,7 +95,8 @@ usb_describe(struct usb_device *d, const char *serial)
 	const uint8_t device[] = {18, 1, LE16(0x0200), m ? 0 : 9, 0, m ? 0 : 1, 64,
 		LE16(m ? m->vid : HUB_VID), LE16(m ? m->pid : HUB_PID), LE16(0x0100), 1, 2,
 		l->no_serial ? 0 : 3, 1};
-	const uint8_t printer[CONFIG_LEN] = {9, 2, LE16(CONFIG_LEN), 1, 1, 0, 0xc0, 1, /* self-powered */
+	const uint8_t printer[CONFIG_LEN] = {9, 2, LE16(CONFIG_LEN), 1, 1, 0, 0xc0,
+		1,                         /* self-powered */
 		9, 4, 0, 0, 2, 7, 1, 2, 0, /* printer, bidirectional */
 		7, 5, EP_OUT, 2, LE16(packet), 0, 7, 5, EP_IN, 2, LE16(packet), 0};
 	const uint8_t hub[] = {9, 2, LE16(25), 1, 1, 0, 0xe0, 0, 9, 4, 0, 0, 1, 9, 0, 0, 0, 7, 5,
