@@ -58,7 +58,14 @@ template_find(struct filter *f, struct err *e)
 			  "the template, then release the job."),
 			name, path);
 	int rc = template_open(&f->template, path, e);
-	return rc ? rc : renderer_create(&f->renderer, f->template, e);
+	if (!rc)
+		rc = renderer_create(&f->renderer, f->template, e);
+	if (!rc)
+		rc = filter_job_look(&f->asked, e);
+	if (!rc)
+		rc = renderer_look(f->renderer, &f->asked.look, e);
+	f->job.darkness = f->asked.darkness;
+	return rc;
 }
 
 static int

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/face.h"
+#include "filters/look.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ struct renderer {
 	struct text_engine text;
 	uint32_t *pixels; /* for the picture of a side */
 	size_t pixels_max;
+	struct print_look look;
+	uint8_t *ground[SIDE_COUNT]; /* Y M C of the fixed art by look.dye; NULL: the template's */
 };
 
 /* What one call draws. */
@@ -57,8 +60,46 @@ renderer_destroy(struct renderer *r)
 	if (!r)
 		return;
 	text_engine_done(&r->text);
+	for (int side = 0; side < SIDE_COUNT; side++)
+		free(r->ground[side]);
 	free(r->pixels);
 	free(r);
+}
+
+/* The fixed art once more through the table, as the compiler does it without. */
+static int
+ground_make(struct renderer *r, enum side side, struct err *e)
+{
+	const struct template *t = r->template;
+	const struct art *a = &t->art[side];
+	size_t dots = (size_t)t->width * t->height;
+
+	if (!a->rgb || !a->k)
+		return 0;
+	uint8_t *all = malloc(3 * dots);
+	if (!all)
+		return err_set(e, ERR_SYSTEM, _("Out of memory."));
+	uint8_t *ymc[3] = {all, all + dots, all + 2 * dots};
+	dye_convert_table(r->look.dye, ymc, t->height, (const uint32_t *)(const void *)a->rgb,
+		t->width, 0, 0, t->width, t->height);
+	dye_knock_out(ymc, t->height, a->k, 0, 0, t->width, t->height);
+	r->ground[side] = all;
+	return 0;
+}
+
+int
+renderer_look(struct renderer *r, const struct print_look *look, struct err *e)
+{
+	int rc = 0;
+
+	r->look = look ? *look : (struct print_look){0};
+	for (int side = 0; side < SIDE_COUNT; side++) {
+		free(r->ground[side]);
+		r->ground[side] = NULL;
+		if (!rc && r->look.dye)
+			rc = ground_make(r, (enum side)side, e);
+	}
+	return rc;
 }
 
 static bool
@@ -88,6 +129,28 @@ picture_around(const struct template *t, enum side side)
 	return (struct picture){x0, y0, x1 - x0, y1 - y0, NULL};
 }
 
+/* Names the box that reaches farthest out of the half panel when this begins at the first one. */
+static int
+half_panel_refuse(const struct template *t, enum side side, const struct picture *p,
+	const struct ribbon *ribbon, struct err *e)
+{
+	static const char *const kinds[BOX_KIND_COUNT] = {
+		"text", "photo", "seal", "barcode", "art"};
+	const char *name = "";
+
+	for (size_t i = 0; i < t->n_boxes; i++) {
+		const struct box *b = &t->boxes[i];
+		if (b->side == side && box_is_dye(b) && b->x + b->w == p->x + p->w)
+			name = b->field_name[0] ? b->field_name : kinds[b->kind];
+	}
+	double mm = 25.4 / t->dpi;
+	return err_set(e, ERR_INPUT,
+		_("Template %s: the colour of box %s reaches %.1f mm beyond the half panel of "
+		  "ribbon %s, which is %.1f mm wide. Move it, or use a ribbon with full panels."),
+		t->name, name, (p->w - ribbon->dye_lines) * mm, ribbon->name,
+		ribbon->dye_lines * mm);
+}
+
 /* A half panel is laid where photo and seal are; the rest of the side is black only. */
 static int
 dye_window(struct job *j, const struct ribbon *ribbon, struct err *e)
@@ -100,11 +163,7 @@ dye_window(struct job *j, const struct ribbon *ribbon, struct err *e)
 	if (!ribbon->dye_lines || ribbon->dye_lines >= t->width)
 		return 0;
 	if (p.w > ribbon->dye_lines)
-		return err_set(e, ERR_INPUT,
-			_("The colour part of template %s is wider than the half panel of ribbon "
-			  "%s. "
-			  "Use a ribbon with full panels."),
-			t->name, ribbon->name);
+		return half_panel_refuse(t, j->side, &p, ribbon, e);
 	unsigned room = ribbon->dye_lines - p.w;
 	unsigned first = p.x > room / 2 ? p.x - room / 2 : 0;
 	if (first > t->width - ribbon->dye_lines)
@@ -134,11 +193,13 @@ ground_copy(struct job *j, struct err *e)
 {
 	const struct template *t = j->r->template;
 	const struct art *a = &t->art[j->side];
+	const uint8_t *own = j->r->ground[j->side];
 	struct plane *plane = j->face->plane;
 	int rc = plane_copy(&plane[PANEL_K], 1, t, j->dye ? a->k : a->mono, e);
 
 	for (int i = PANEL_Y; j->dye && !rc && i <= PANEL_C; i++)
-		rc = plane_copy(&plane[i], 8, t, a->ymc[i], e);
+		rc = plane_copy(&plane[i], 8, t,
+			own ? own + (size_t)i * t->width * t->height : a->ymc[i], e);
 	if (rc || !j->dye || (j->line0 == 0 && j->line1 == t->width))
 		return rc;
 	struct plane *k = &plane[PANEL_K];
@@ -234,7 +295,7 @@ pictures_draw(struct job *j, struct err *e)
 	if (rc || !j->dye)
 		return rc ? rc : picture_dither(&p, &plane[PANEL_K], e);
 	uint8_t *ymc[3] = {plane[PANEL_Y].data, plane[PANEL_M].data, plane[PANEL_C].data};
-	dye_convert(ymc, t->height, p.pixels, p.w, p.x, p.y, p.w, p.h);
+	dye_convert_table(j->r->look.dye, ymc, t->height, p.pixels, p.w, p.x, p.y, p.w, p.h);
 	dye_knock_out(ymc, t->height, plane[PANEL_K].data, p.x, p.y, p.w, p.h);
 	return 0;
 }
@@ -267,17 +328,24 @@ texts_draw(struct job *j, struct err *e)
 	return 0;
 }
 
-/* A ribbon without K shows black as all three dyes. */
+/* A ribbon without K shows black as the dyes of black. */
 static void
-resin_to_dye(struct face *f)
+resin_to_dye(struct face *f, const struct dye_table *table)
 {
 	struct plane *k = &f->plane[PANEL_K];
+	uint32_t black = 0;
+
+	if (table)
+		dye_words_table(table, &black, 1);
+	else
+		dye_words_plain(&black, 1);
 
 	for (unsigned line = 0; line < k->lines; line++)
 		for (unsigned dot = 0; dot < k->dots; dot++)
 			if (k->data[line * k->stride + dot / 8] >> (7 - dot % 8) & 1)
 				for (int i = PANEL_Y; i <= PANEL_C; i++)
-					f->plane[i].data[line * f->plane[i].stride + dot] = 255;
+					f->plane[i].data[line * f->plane[i].stride + dot] =
+						(uint8_t)(black >> (8 * i));
 	plane_done(k);
 }
 
@@ -294,6 +362,30 @@ blank_find(struct plane *p)
 	p->fill = PLANE_BLANK;
 }
 
+/* A side asks for fluorescent ink by its art or by a box. */
+static bool
+side_has_uv(const struct template *t, enum side side)
+{
+	bool uv = t->art[side].uv != NULL;
+
+	for (size_t i = 0; i < t->n_boxes; i++)
+		uv |= t->boxes[i].side == side && t->boxes[i].ink == INK_UV;
+	return uv;
+}
+
+static int
+uv_check(const struct job *j, const struct ribbon *ribbon, const char *panels, struct err *e)
+{
+	const struct template *t = j->r->template;
+
+	if (!j->r->look.uv_must || strchr(panels, 'U') || !side_has_uv(t, j->side))
+		return 0;
+	return err_set(e, ERR_INPUT,
+		_("The %s of template %s has fluorescent (UV) ink, but ribbon %s has no panel for "
+		  "it there. Put in a ribbon with a UV panel and choose it."),
+		side_names[j->side], t->name, ribbon->name);
+}
+
 static int
 extras_add(const struct job *j, const char *panels, struct err *e)
 {
@@ -304,12 +396,14 @@ extras_add(const struct job *j, const char *panels, struct err *e)
 
 	if (strchr(panels, 'O'))
 		rc = overlay_make(&j->face->plane[PANEL_O], t, j->side, j->rec, e);
+	if (!rc)
+		rc = overlay_limit(&j->face->plane[PANEL_O], &j->r->look, j->side, t->dpi, e);
 	if (rc || !strchr(panels, 'U'))
 		return rc;
 	rc = art ? plane_copy(uv, 1, t, art, e) : plane_create(uv, 1, t->height, t->width, e);
 	if (!rc)
-		rc = uv_draw(&j->r->text, t, j->side, j->rec, j->photo, j->photo_len, j->where, uv,
-			e);
+		rc = uv_draw(
+			&j->r->text, t, j->side, j->rec, j->photo, j->photo_len, j->where, uv, e);
 	return rc;
 }
 
@@ -331,12 +425,14 @@ face_render(struct renderer *r, const struct record *rec, const uint8_t *photo, 
 	if (!panels[0] || !r->template->art[side].present)
 		return 0;
 	snprintf(j.where, sizeof j.where, _("record %u"), rec->number);
-	int rc = 0;
+	int rc = uv_check(&j, ribbon, panels, e);
+	if (rc)
+		goto out;
 	if ((j.dye || j.k) && ((rc = dye_window(&j, ribbon, e)) || (rc = ground_copy(&j, e)) ||
 				      (rc = pictures_draw(&j, e)) || (rc = texts_draw(&j, e))))
 		goto out;
 	if (j.dye && !j.k)
-		resin_to_dye(out);
+		resin_to_dye(out, r->look.dye);
 	rc = extras_add(&j, panels, e);
 	for (int i = 0; i < PANEL_COUNT; i++)
 		blank_find(&out->plane[i]);
