@@ -1,12 +1,12 @@
 /*
- * cmd-printer.c - `cardspool printer list|status|models`.
+ * cmd-printer.c - `cardspool printer list|status|probe`.
  *
  * Owns what a person can ask about printers without a job. Guarantees that nothing moves. `status`
- * opens the printer and therefore fails while a job holds it; `list` and `models` always work.
+ * and `probe` open the printer and therefore fail while a job holds it; `list` always works.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/cmd-printer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ ask_parse(struct ask *a, int argc, char **argv, struct err *e)
 	return 0;
 }
 
-static int
+int
 json_print(json_t *j, struct err *e)
 {
 	int rc = j && json_dumpf(j, stdout, JSON_INDENT(2)) == 0
@@ -87,26 +87,59 @@ printer_list(int argc, char **argv, struct err *e)
 	return rc;
 }
 
+/* With this installation's time limits and settings. config must outlive the printer. */
 static int
-status_ask(const struct usb_printer *which, struct printer_status *st, struct err *e)
+printer_open(struct printer **p, const struct printer_driver **d, const struct usb_printer *which,
+	const struct config *config, struct err *e)
 {
-	const struct printer_driver *d = printer_driver_by_vendor(which->vendor);
 	struct transport *t;
-	struct printer *p;
-	int rc;
 
-	if (!d)
+	*d = printer_driver_by_vendor(which->vendor);
+	if (!*d)
 		return err_set(e, ERR_DEVICE, _("There is no driver for the printer %s %s."),
 			which->make, which->model);
-	rc = usb_open(&t, which, e);
-	if (rc == 0)
-		rc = d->open(&p, t, which, e);
+	int rc = usb_open(&t, which, e);
 	if (rc != 0)
 		return rc;
-	memset(st, 0, sizeof(*st));
-	rc = d->status(p, st, e);
-	d->close(p);
-	return rc;
+	t->limits = *config_limits(config);
+	t->overrides = config_overrides(config, which, &t->n_overrides);
+	return (*d)->open(p, t, which, e);
+}
+
+static void
+note_print(const struct printer_driver *d, struct printer *p, bool json)
+{
+	const char *note = d->note ? d->note(p) : NULL;
+
+	if (note && !json)
+		printf("%s\n", note);
+}
+
+static json_t *
+supplies_json(const struct printer_status *st)
+{
+	static const char *const kinds[] = {[SUPPLY_RIBBON] = "ribbon",
+		[SUPPLY_CLEANING] = "cleaning",
+		[SUPPLY_HEAD] = "head",
+		[SUPPLY_READER] = "reader"};
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < st->n_supplies; i++)
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:i, s:i}", "kind", kinds[st->supply[i].kind],
+				      "name", st->supply[i].name, "level", st->supply[i].level,
+				      "capacity", st->supply[i].capacity));
+	return list;
+}
+
+static json_t *
+counters_json(const struct printer_status *st)
+{
+	json_t *all = json_object();
+
+	for (unsigned i = 0; i < st->n_counters; i++)
+		json_object_set_new(all, st->counter[i].name, json_integer(st->counter[i].value));
+	return all;
 }
 
 static json_t *
@@ -122,6 +155,9 @@ status_json(const struct usb_printer *u, const struct printer_status *st)
 	json_object_set_new(j, "ribbon", json_string(st->ribbon.name));
 	json_object_set_new(j, "ribbon_left", json_integer(st->ribbon.level));
 	json_object_set_new(j, "ribbon_capacity", json_integer(st->ribbon.capacity));
+	json_object_set_new(j, "status_words", json_string(st->status_words));
+	json_object_set_new(j, "supplies", supplies_json(st));
+	json_object_set_new(j, "counters", counters_json(st));
 	return j;
 }
 
@@ -150,73 +186,128 @@ status_print(const struct usb_printer *u, const struct printer_status *st)
 	number_print(_("prints left on the ribbon"), st->ribbon.level);
 	number_print(_("cards until cleaning"), st->cleaning_left);
 	number_print(_("cards printed"), st->cards);
+	for (unsigned i = 0; i < st->n_counters; i++)
+		number_print(st->counter[i].name, st->counter[i].value);
+}
+
+static int
+status_tell(const struct printer_driver *d, struct printer *p, const struct usb_printer *u,
+	json_t *all, bool json, struct err *e)
+{
+	struct printer_status st = {0};
+	int rc = d->status(p, &st, e);
+
+	if (rc != 0)
+		return rc;
+	if (json)
+		json_array_append_new(all, status_json(u, &st));
+	else
+		status_print(u, &st);
+	return 0;
+}
+
+/* ---- probe ----------------------------------------------------------------- */
+
+struct probe {
+	json_t *answers; /* NULL: to the terminal */
+};
+
+static void
+probe_tell(void *ctx, const char *what, const char *sent, const char *reply)
+{
+	struct probe *probe = ctx;
+
+	if (probe->answers)
+		json_array_append_new(probe->answers,
+			json_pack("{s:s, s:s, s:s?}", "what", what, "sent", sent, "reply", reply));
+	else
+		printf("  %-16s %-32s %s\n", sent, what, reply ? reply : _("(no reply)"));
+}
+
+static int
+probe_run(const struct printer_driver *d, struct printer *p, const struct usb_printer *u,
+	json_t *all, bool json, struct err *e)
+{
+	struct probe probe = {.answers = json ? json_array() : NULL};
+	json_t *one = printer_json(u);
+	int rc;
+
+	if (!json)
+		printf("%s %s (%s)\n  %s\n", u->make, u->model, u->serial, u->device_id);
+	rc = d->probe ? d->probe(p, probe_tell, &probe, e)
+		      : err_set(e, ERR_USAGE, _("Printers of the family %s cannot be probed."),
+				d->family);
+	json_object_set_new(one, "family", json_string(d->family));
+	json_object_set_new(one, "device_id", json_string(u->device_id));
+	if (json)
+		json_object_set_new(one, "answers", probe.answers);
+	json_array_append_new(all, one);
+	return rc;
+}
+
+/* ---- each printer, or the one that was named -------------------------------- */
+
+typedef int printer_look(const struct printer_driver *d, struct printer *p,
+	const struct usb_printer *u, json_t *all, bool json, struct err *e);
+
+static int
+printer_each(const struct ask *a, printer_look *look, json_t *all, struct err *e)
+{
+	struct usb_printer *list = NULL;
+	const struct usb_printer *one = NULL;
+	struct config *config = NULL;
+	size_t n = 0;
+	int rc = config_load(&config, e);
+
+	if (rc == 0)
+		rc = usb_list(&list, &n, e);
+	if (rc == 0 && a->uri)
+		rc = uri_match(a->uri, list, n, &one, e);
+	if (rc == 0 && n == 0)
+		rc = fault_set(e, FAULT_PRINTER_ABSENT, NULL);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const struct printer_driver *d;
+		struct printer *p;
+
+		if (one && one != &list[i])
+			continue;
+		rc = printer_open(&p, &d, &list[i], config, e);
+		if (rc != 0)
+			break;
+		rc = look(d, p, &list[i], all, a->json, e);
+		note_print(d, p, a->json);
+		d->close(p);
+	}
+	free(list);
+	config_destroy(config);
+	return rc;
+}
+
+static int
+printer_ask(int argc, char **argv, printer_look *look, struct err *e)
+{
+	json_t *all = json_array();
+	struct ask a;
+	int rc = ask_parse(&a, argc, argv, e);
+
+	if (rc == 0)
+		rc = printer_each(&a, look, all, e);
+	if (rc == 0 && a.json)
+		rc = json_print(json_incref(all), e);
+	json_decref(all);
+	return rc;
 }
 
 static int
 printer_status(int argc, char **argv, struct err *e)
 {
-	struct usb_printer *list = NULL;
-	const struct usb_printer *one = NULL;
-	json_t *all = json_array();
-	struct ask a;
-	size_t n = 0;
-	int rc = ask_parse(&a, argc, argv, e);
-
-	if (rc == 0)
-		rc = usb_list(&list, &n, e);
-	if (rc == 0 && a.uri)
-		rc = uri_match(a.uri, list, n, &one, e);
-	if (rc == 0 && n == 0)
-		rc = fault_set(e, FAULT_PRINTER_ABSENT, NULL);
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		struct printer_status st;
-
-		if (one && one != &list[i])
-			continue;
-		rc = status_ask(&list[i], &st, e);
-		if (rc == 0 && a.json)
-			json_array_append_new(all, status_json(&list[i], &st));
-		else if (rc == 0)
-			status_print(&list[i], &st);
-	}
-	if (rc == 0 && a.json)
-		rc = json_print(json_incref(all), e);
-	json_decref(all);
-	free(list);
-	return rc;
+	return printer_ask(argc, argv, status_tell, e);
 }
 
 static int
-printer_models(int argc, char **argv, struct err *e)
+printer_probe(int argc, char **argv, struct err *e)
 {
-	static const char *const words[] = {"proven", "sourced", "inferred"};
-	json_t *all = json_array();
-	struct ask a;
-	int rc = ask_parse(&a, argc, argv, e);
-
-	for (size_t d = 0; rc == 0 && printer_drivers[d]; d++)
-		for (size_t i = 0; i < printer_drivers[d]->n_models; i++) {
-			const struct printer_model *m = &printer_drivers[d]->models[i];
-
-			json_array_append_new(all,
-				json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:b, s:b, s:s, s:s}",
-					"model", m->name, "family", printer_drivers[d]->family,
-					"mdl", m->mdl, "dots", (int)m->head_dots, "lines",
-					(int)m->head_lines, "dpi", (int)m->dpi, "duplex", m->duplex,
-					"contact", m->contact, "contactless", m->contactless,
-					"ribbons", m->ribbons, "confidence", words[m->confidence]));
-			if (!a.json)
-				printf("%-28s %s, %u x %u dots, %u dpi%s%s%s, %s\n", m->name,
-					printer_drivers[d]->family, m->head_dots, m->head_lines,
-					m->dpi, m->duplex ? _(", both sides") : "",
-					m->contact ? _(", contact chip") : "",
-					m->contactless ? _(", contactless chip") : "",
-					words[m->confidence]);
-		}
-	if (rc == 0 && a.json)
-		rc = json_print(json_incref(all), e);
-	json_decref(all);
-	return rc;
+	return printer_ask(argc, argv, probe_run, e);
 }
 
 const struct command commands_printer[] = {
@@ -224,7 +315,12 @@ const struct command commands_printer[] = {
 		N_("lists the connected card printers with their device addresses"), printer_list},
 	{"printer", "status", "[DEVICE-ADDRESS] [--json]",
 		N_("shows what a printer reports; nothing moves"), printer_status},
-	{"printer", "models", "[--json]", N_("lists the printer models that are supported"),
+	{"printer", "probe", "[DEVICE-ADDRESS] [--json]",
+		N_("asks a printer all that may be asked and shows the bare answers; nothing "
+		   "moves"),
+		printer_probe},
+	{"printer", "models", "[--json] [--doc]",
+		N_("lists the printer models that are supported, and how sure we are"),
 		printer_models},
 	{0},
 };

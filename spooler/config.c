@@ -23,6 +23,7 @@ struct config {
 	unsigned attempts_max, wait_poll_ms, chip_wait_ms;
 	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
+	GHashTable *printers; /* printer serial or model -> array of struct printer_override */
 };
 
 enum setting_kind { SETTING_PATH, SETTING_WORD, SETTING_NUMBER };
@@ -64,6 +65,7 @@ static const struct setting {
 
 #define STATION_GROUP   "station"
 #define STATION_DEFAULT "default"
+#define PRINTER_PREFIX  "printer " /* [printer NAME]: the driver's settings for that printer */
 
 void
 config_destroy(struct config *c)
@@ -75,6 +77,8 @@ config_destroy(struct config *c)
 			g_free(*(char **)(void *)((char *)c + settings[i].offset));
 	if (c->stations)
 		g_hash_table_destroy(c->stations);
+	if (c->printers)
+		g_hash_table_destroy(c->printers);
 	free(c);
 }
 
@@ -195,6 +199,46 @@ station_take(
 	return 0;
 }
 
+static void
+override_clear(gpointer at)
+{
+	struct printer_override *o = at;
+
+	g_free((char *)(uintptr_t)o->name);
+	g_free((char *)(uintptr_t)o->value);
+}
+
+static void
+overrides_free(gpointer array)
+{
+	g_array_free(array, TRUE);
+}
+
+/* Names and values are the driver's matter: it knows the model and says so when it opens one. */
+static int
+override_take(struct config *c, const char *group, const char *key, const char *value,
+	const char *where, struct err *e)
+{
+	const char *name = group + strlen(PRINTER_PREFIX) + strspn(group + strlen(PRINTER_PREFIX), " ");
+	GArray *list = g_hash_table_lookup(c->printers, name);
+	struct printer_override o;
+
+	if (!*name)
+		return err_set(e, ERR_INPUT,
+			_("%s: the section needs the printer's serial number or model: [printer "
+			  "NAME]."),
+			where);
+	if (!list) {
+		list = g_array_new(FALSE, FALSE, sizeof(struct printer_override));
+		g_array_set_clear_func(list, override_clear);
+		g_hash_table_insert(c->printers, g_strdup(name), list);
+	}
+	o.name = g_strdup(key);
+	o.value = g_strdup(value);
+	g_array_append_val(list, o);
+	return 0;
+}
+
 static int
 config_take(struct config *c, GKeyFile *f, const char *path, const char *text, const char *group,
 	const char *key, struct err *e)
@@ -208,6 +252,8 @@ config_take(struct config *c, GKeyFile *f, const char *path, const char *text, c
 		rc = err_set(e, ERR_INPUT, _("%s: the value of %s cannot be read."), where, key);
 	else if (strcmp(group, STATION_GROUP) == 0)
 		rc = station_take(c, key, g_strstrip(value), where, e);
+	else if (g_str_has_prefix(group, PRINTER_PREFIX))
+		rc = override_take(c, group, key, g_strstrip(value), where, e);
 	else if (!s)
 		rc = err_set(e, ERR_INPUT,
 			_("%s: there is no setting \"%s\" in [%s]. See cardspool.conf(5)."), where,
@@ -226,7 +272,8 @@ config_group(struct config *c, GKeyFile *f, const char *path, const char *text, 
 	char **keys;
 	int rc = 0;
 
-	if (strcmp(group, STATION_GROUP) != 0 && !setting_find(group, NULL))
+	if (strcmp(group, STATION_GROUP) != 0 && !g_str_has_prefix(group, PRINTER_PREFIX) &&
+		!setting_find(group, NULL))
 		return err_set(e, ERR_INPUT,
 			_("%s, line %u: there is no section [%s]. See cardspool.conf(5)."), path,
 			line_find(text, group, NULL), group);
@@ -273,6 +320,7 @@ config_load(struct config **out, struct err *e)
 	if (!c)
 		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
 	c->stations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	c->printers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, overrides_free);
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
 		setting_default(c, &settings[i]);
 	buf_init(&text, CONFIG_SIZE_MAX);
@@ -355,4 +403,15 @@ const struct printer_limits *
 config_limits(const struct config *c)
 {
 	return &c->limits;
+}
+
+const struct printer_override *
+config_overrides(const struct config *c, const struct usb_printer *printer, size_t *n)
+{
+	GArray *list = g_hash_table_lookup(c->printers, printer->serial);
+
+	if (!list)
+		list = g_hash_table_lookup(c->printers, printer->model);
+	*n = list ? list->len : 0;
+	return list ? (const struct printer_override *)(const void *)list->data : NULL;
 }

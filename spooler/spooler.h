@@ -39,6 +39,9 @@ unsigned config_wait_poll_ms(const struct config *c);
 unsigned config_chip_wait_ms(const struct config *c);
 const struct printer_limits *config_limits(const struct config *c);
 
+/* The driver's settings of section [printer SERIAL], else [printer MODEL]; NULL and 0 when there are none. */
+const struct printer_override *config_overrides(
+	const struct config *c, const struct usb_printer *printer, size_t *n);
 /* ---- states of a card (card-state.c) ------------------------------------------------------------------ */
 
 enum card_state {

@@ -111,6 +111,7 @@ worker_reopen_printer(struct pass *p, struct err *e)
 	if (rc != 0)
 		return rc;
 	t->limits = *config_limits(p->config);
+	t->overrides = config_overrides(p->config, &usb, &t->n_overrides);
 	return p->driver->open(&p->printer, t, &usb, e);
 }
 

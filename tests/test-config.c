@@ -64,9 +64,25 @@ values_are_taken(void **state)
 			"[printer]\nreply-timeout-ms=1\nmove-timeout-ms=2\nplane-timeout-ms=3\n"
 			"print-timeout-ms=4\n"
 			"[station]\ndefault=nfc:pn532_uart:/dev/ttyUSB0:115200\nS0001 = "
-			"nfc:other\n",
+			"nfc:other\n[printer Primacy 2]\nturn-front = yes\n[printer S0007]\n"
+			"colour-levels=64\npad=0\n",
 			&e),
 		0);
+	struct usb_printer usb = {.serial = "S0007", .model = "Primacy 2"};
+	const struct printer_override *o;
+	size_t n;
+	o = config_overrides(c, &usb, &n);
+	assert_int_equal(n, 2);
+	assert_string_equal(o[0].name, "colour-levels");
+	assert_string_equal(o[0].value, "64");
+	usb.serial[0] = 'T';
+	o = config_overrides(c, &usb, &n);
+	assert_int_equal(n, 1);
+	assert_string_equal(o[0].name, "turn-front");
+	assert_string_equal(o[0].value, "yes");
+	usb.model[0] = 'Q';
+	assert_null(config_overrides(c, &usb, &n));
+	assert_int_equal(n, 0);
 	assert_string_equal(config_ledger(c), "/var/l.db");
 	assert_string_equal(config_run(c), "/run/x");
 	assert_string_equal(config_worker_user(c), "lp");
