@@ -41,6 +41,7 @@ enum fault {
 	FAULT_PRINTER_ABSENT,
 	FAULT_MECHANICAL,
 	FAULT_CARD_MARKED, /* printing was broken off part-way: never print on that card again */
+	FAULT_MAGNETIC,    /* the card's magnetic stripe refuses what shall be written */
 	/* the chip and its reader */
 	FAULT_READER_ABSENT,
 	FAULT_READER_GONE,
@@ -214,6 +215,7 @@ struct printer_counter {
 struct printer_status {
 	char model[64], serial[64], firmware[64];
 	enum card_place place;
+	bool blind;          /* no sensor tells where a card is: PLACE_UNKNOWN is no fault, feed clears the path */
 	enum fault fault;    /* what stops it now; FAULT_NONE = ready */
 	char raw[ERR_RAW_MAX];
 	int64_t cards;       /* life counter of cards printed, -1: not reported */
@@ -260,6 +262,8 @@ struct printer_driver {
 	int (*status)(struct printer *p, struct printer_status *out, struct err *e);
 	/* Host mode, ribbon, contrast: before the first card and after a reset. No motion. */
 	int (*begin)(struct printer *p, const struct print_job *job, struct err *e);
+	/* 0 when feed could bring a card there; else ERR_USAGE says what is missing. NULL: as the model says. */
+	int (*reach)(const struct printer *p, enum card_place place, struct err *e);
 	/* Act: takes a card from the hopper (or moves the one inside) to place. */
 	int (*feed)(struct printer *p, enum card_place place, struct err *e);
 	/* Loads the planes of both sides into the printer. No motion; a failure spoils nothing. */

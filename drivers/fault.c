@@ -85,6 +85,9 @@ const struct fault_row faults[FAULT_COUNT] = {
 	ROW(FAULT_CARD_MARKED, "card-marked", OWN("card-marked"), FAULT_REJECT,
 		N_("Printing on this card was broken off, so it cannot be printed again"),
 		N_("Nothing to do: the card is rejected and a fresh one takes its place")),
+	ROW(FAULT_MAGNETIC, "magnetic", OWN("magnetic"), FAULT_REJECT,
+		N_("The magnetic stripe of this card could not be written"),
+		N_("If it comes back, check that the cards carry a stripe and lie the right way round")),
 
 	ROW(FAULT_READER_ABSENT, "reader-absent", OWN("reader-absent"), FAULT_WAIT,
 		N_("The chip reader is not connected"), N_("Plug the chip reader in")),

@@ -170,6 +170,12 @@ magnetic_ready(const struct pass *p, const struct stream_card *card, struct err 
 		model->name);
 }
 
+static enum card_place
+feed_place(const struct pass_run *r)
+{
+	return r->card->has_chip ? PLACE_CONTACTLESS : PLACE_PRINT;
+}
+
 static int
 feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 {
@@ -184,17 +190,19 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 		return rc;
 	if (st.fault != FAULT_NONE)
 		return fault_set(e, st.fault, st.raw);
-	if (st.place == PLACE_UNKNOWN)
+	if (st.place == PLACE_UNKNOWN && !st.blind)
 		return fault_set(e, FAULT_GARBLED_REPLY, st.raw);
 	rc = magnetic_ready(p, r->card, e);
+	if (rc == 0 && p->driver->reach)
+		rc = p->driver->reach(p->printer, feed_place(r), e);
 	if (rc != 0)
 		return rc;
 	rc = pass_begin(p, r->card, e); /* before it, a printer obeys without a word */
 	if (rc != 0)
 		return rc;
-	if (st.place != PLACE_NONE) {
+	if (st.place != PLACE_NONE && st.place != PLACE_UNKNOWN) {
 		rc = pass_foreign(p, &st, e);
-	} else if (p->foreign != 0) {
+	} else if (p->foreign != 0 && st.place == PLACE_NONE) {
 		rc = foreign_over(p, "foreign-card-gone", &st, e);
 	}
 	if (rc != 0)
@@ -206,9 +214,7 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 static int
 feed_perform(struct pass_run *r, struct err *e)
 {
-	enum card_place to = r->card->has_chip ? PLACE_CONTACTLESS : PLACE_PRINT;
-
-	return r->p->driver->feed(r->p->printer, to, e);
+	return r->p->driver->feed(r->p->printer, feed_place(r), e);
 }
 
 /* One chip, of a UID that no live card has, or the very chip of this row. */

@@ -286,6 +286,13 @@ wait_reader(struct pass_run *r, struct err *e)
 	return 0;
 }
 
+/* No look will ever show whether the card was taken out. */
+static bool
+blind_to(const struct printer_status *st)
+{
+	return st->blind && st->place == PLACE_UNKNOWN;
+}
+
 static int
 wait_printer(struct pass_run *r, int fault, bool gone, struct err *e)
 {
@@ -298,7 +305,7 @@ wait_printer(struct pass_run *r, int fault, bool gone, struct err *e)
 			break;
 		if (pass_look(r, &st, e) != 0)
 			break;
-		if (st.fault == FAULT_NONE && (!gone || st.place == PLACE_NONE))
+		if (st.fault == FAULT_NONE && (!gone || st.place == PLACE_NONE || blind_to(&st)))
 			break;
 		wait_show(r, &shown, (int)st.fault);
 		if (st.fault == FAULT_NONE && !told) {
@@ -336,6 +343,19 @@ pass_wait(struct pass_run *r, int fault, bool gone, struct err *e)
 	return 0;
 }
 
+int
+pass_jam_over(struct pass_run *r, struct err *e)
+{
+	struct printer_status st;
+	int rc = pass_look(r, &st, e);
+
+	if (rc != 0)
+		return rc;
+	if (blind_to(&st))
+		return pass_move(r, CARD_DOUBT, "the printer cannot tell whether the card is out", e);
+	return pass_move(r, CARD_SPOILED, "observed: taken out after a jam, no card inside", e);
+}
+
 /* A jammed card that was seen gone is spoiled, whatever it carries. */
 static int
 answer_gone(struct pass_run *r, int fault, struct err *e)
@@ -345,8 +365,7 @@ answer_gone(struct pass_run *r, int fault, struct err *e)
 	r->jam = true;
 	rc = pass_wait(r, fault, true, e);
 	if (rc == 0)
-		rc = pass_move(
-			r, CARD_SPOILED, "observed: taken out after a jam, no card inside", e);
+		rc = pass_jam_over(r, e);
 	if (rc == 0)
 		pass_fault_over(r);
 	return rc;

@@ -193,7 +193,7 @@ settle_jam(struct pass_run *r, const struct view *v, struct err *e)
 		if (rc != 0)
 			return rc;
 	}
-	return pass_move(r, CARD_SPOILED, "observed: taken out after a jam, no card inside", e);
+	return pass_jam_over(r, e);
 }
 
 int

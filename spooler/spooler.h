@@ -486,6 +486,8 @@ int pass_fault_record(struct pass_run *r, enum act act, const struct err *cause,
 extern const char *const act_names[ACT_COUNT]; /* "feed" */
 /* Polls until the machine reports no fault (gone: and no card inside). ERR_CANCELLED. */
 int pass_wait(struct pass_run *r, int fault, bool gone, struct err *e);
+/* After that wait with gone: spoiled, or doubt when the printer cannot tell whether a card is inside. */
+int pass_jam_over(struct pass_run *r, struct err *e);
 int pass_status(struct pass *p, struct printer_status *st, struct err *e); /* asks once */
 int pass_look(struct pass_run *r, struct printer_status *st, struct err *e); /* asks until it answers */
 /* Takes up the open failure record of the run's card, if an earlier run left one. */

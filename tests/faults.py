@@ -39,6 +39,7 @@ STAND_S, END_S = 40, 120
 # Faults of the table that no row can bring about, and who looks at them instead.
 EXCEPTIONS = {
     "card-marked": "a guard of the driver that the pass never runs into: it rejects such a card first (test-evolis)",
+    "magnetic": "a code of the EPCL family, with which no row of this table prints (test-epcl)",
     "ledger": "a disk that is full or a ledger that is locked is no machine's fault (check-bad-input, torture)",
 }
 
