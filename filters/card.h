@@ -452,6 +452,8 @@ const struct chip_map *template_chip_map(
 	const struct template *t); /* NULL: the card has no chip data */
 bool template_has_side(const struct template *t, enum side side);
 unsigned template_dpi(const struct template *t);
+/* The card has chip contacts (front) or a magnetic stripe (back), as the drawing declares. */
+bool template_keeps_clear(const struct template *t, enum side side);
 /* Where box i lies on the artwork; false behind the last one. name: of its field, the template's.
  */
 struct template_box {

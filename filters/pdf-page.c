@@ -436,11 +436,23 @@ rect_add(struct pdf_rect *r, const cairo_matrix_t *m, const PopplerRectangle *gl
 	}
 }
 
+/* What a line has beyond the page is not in the page's text, so its last letter must end well
+ * within. */
+static bool
+glyph_at_edge(PopplerPage *page, const PopplerRectangle *glyph)
+{
+	double w, h, margin = fmin(glyph->x2 - glyph->x1, glyph->y2 - glyph->y1) / 2;
+
+	poppler_page_get_size(page, &w, &h);
+	return glyph->x1 < 0 || glyph->y1 < 0 || glyph->x2 > w - margin || glyph->y2 > h;
+}
+
 /* Reads the page's lines; those that are escapes become hidden rectangles. */
 static int
 escapes_read(struct hidden *hidden, size_t *n, struct escapes *x, PopplerPage *page,
 	const cairo_matrix_t *m, struct err *e)
 {
+	bool cut = false;
 	PopplerRectangle *glyphs = NULL;
 	guint n_glyphs = 0;
 	char *text = poppler_page_get_text(page);
@@ -462,8 +474,10 @@ escapes_read(struct hidden *hidden, size_t *n, struct escapes *x, PopplerPage *p
 		if (rc == 1) {
 			struct hidden *h = &hidden[(*n)++];
 			*h = (struct hidden){{9999, 9999, -9999, -9999}, false};
-			for (size_t i = at; i < at + chars && i < n_glyphs; i++)
+			for (size_t i = at; i < at + chars && i < n_glyphs; i++) {
 				rect_add(&h->rect, m, &glyphs[i]);
+				cut |= glyph_at_edge(page, &glyphs[i]);
+			}
 			rc = 0;
 		}
 		at += chars + (line[len] == '\n');
@@ -471,6 +485,10 @@ escapes_read(struct hidden *hidden, size_t *n, struct escapes *x, PopplerPage *p
 	}
 	g_free(glyphs);
 	g_free(text);
+	if (!rc && cut)
+		rc = err_set(e, ERR_INPUT,
+			_("an escape runs to the edge of the page, where its end may be lost; set "
+			  "it in smaller letters"));
 	return rc;
 }
 

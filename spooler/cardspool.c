@@ -14,9 +14,9 @@
 #include <locale.h>
 #include <string.h>
 
-static const struct command *const command_tables[] = {commands_batch, commands_template,
-	commands_design, commands_printer, commands_chip, commands_key, commands_ledger,
-	commands_card, commands_fault};
+static const struct command *const command_tables[] = {commands_batch, commands_order,
+	commands_template, commands_design, commands_printer, commands_chip, commands_key,
+	commands_ledger, commands_card, commands_fault};
 
 static void
 command_line_print(const struct command *c, bool with_help)

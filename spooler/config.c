@@ -40,7 +40,7 @@ static const struct setting {
 	{"paths", "templates", SETTING_PATH, offsetof(struct config, templates),
 		PKGDATADIR "/templates", 0, 0, 0},
 	{"paths", "orders", SETTING_PATH, offsetof(struct config, orders),
-		LOCALSTATEDIR "/spool/cardspool/orders", 0, 0, 0}, /* read by pdftocards alone */
+		LOCALSTATEDIR "/spool/cardspool/orders", 0, 0, 0},
 	{"paths", "keys", SETTING_PATH, offsetof(struct config, keys),
 		SYSCONFDIR "/cardspool/master.keys", 0, 0, 0},
 	{"paths", "run", SETTING_PATH, offsetof(struct config, run), RUNDIR "/cardspool", 0, 0, 0},
@@ -352,6 +352,12 @@ const char *
 config_templates(const struct config *c)
 {
 	return c->templates;
+}
+
+const char *
+config_orders(const struct config *c)
+{
+	return c->orders;
 }
 
 const char *

@@ -30,6 +30,7 @@ int config_load(struct config **out, struct err *e);
 void config_destroy(struct config *c);
 const char *config_ledger(const struct config *c);
 const char *config_templates(const struct config *c);
+const char *config_orders(const struct config *c); /* batches that ~C asks for */
 const char *config_keys(const struct config *c);
 const char *config_run(const struct config *c);
 const char *config_worker_user(const struct config *c);
@@ -602,6 +603,7 @@ struct command {
 /* Each table ends with a NULL noun. */
 extern const struct command commands_batch[];    /* pack */
 extern const struct command commands_template[]; /* preview */
+extern const struct command commands_order[];    /* order */
 extern const struct command commands_design[];   /* template check, template build, label sheet */
 extern const struct command commands_printer[];  /* printer list */
 extern const struct command commands_ledger[];   /* job, failure, ledger */

@@ -5,12 +5,14 @@
 # Prints one "ok" or "not ok" line a promise. Exit status 1 if any is broken.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
+import csv
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 
+import chipdecode
 import privatecups
 from pages import BLACK, BLUE, HEAD, RED, WHITE, at, box, frame_errors, near, pdf, picture, png, text
 
@@ -130,10 +132,85 @@ def check_escapes(desk):
             sent = f.read()
         check(f"{words}: on the stripe", state == "completed" and want in sent, (state, told))
         check(f"{words}: not on the card", cards and png(cards[0] + "/front.png") == plain, told)
+    desk.held("an escape that runs over the edge", pdf(desk.at("bad.pdf"), line("~1" + "LONG NAME " * 7)),
+              "edge of the page")
     for words, told in (("~1%BROKEN", "broken into two lines"), ("~7 SEVEN", "not an escape"),
                         ("Name ~1HELLO", "line or a text box of its own"), ("~2ABC", "magnetic track 2"),
                         ("~CT110101199003070000", "No order in"), ("~Cname=x", "names no template")):
         desk.held(words, pdf(desk.at("bad.pdf"), line(words)), told)
+
+
+def roster(desk):
+    """The rows of the trial order; row 0 is the heading."""
+    subprocess.run([os.path.join(BUILD, "cardspool-sample"), desk.work], check=True, stdout=subprocess.DEVNULL)
+    with open(desk.at("roster.csv"), encoding="utf-8") as f:
+        return list(csv.reader(f))
+
+
+def order(desk, rows, name):
+    with open(desk.at(f"{name}.csv"), "w", encoding="utf-8", newline="") as f:
+        csv.writer(f).writerows(rows)
+    desk.cups.cardspool("pack", desk.at(f"{name}.csv"), "--order", name, "-o", desk.at(f"{name}.cards"))
+    return desk.at(f"{name}.cards")
+
+
+def chip_page(desk, escape):
+    """A badge whose page says something to the chip, written by Cairo: fields may be Chinese."""
+    path = desk.at("chip.pdf")
+    subprocess.run([os.path.join(BUILD, "tests/pdf-badge"), path, f"line={escape}", "badge"], check=True)
+    return path
+
+
+def check_encoded(desk, what, escape, row, head):
+    state, line, cards = desk.print(chip_page(desk, escape))
+    if state != "completed" or len(cards) != 1:
+        check(f"{what}: encoded", False, (state, line))
+        return
+    with open(cards[0] + "/chip.mfd", "rb") as f:
+        dump = f.read()
+    want = chipdecode.expected_blocks({**dict.fromkeys(chipdecode.PIECES, ""), **dict(zip(head, row))})
+    wrong = [b for b, v in want.items() if chipdecode.block(dump, b) != v]
+    check(f"{what}: every data block of the chip", not wrong, wrong)
+    plain = desk.at("plain-badge.pdf")
+    subprocess.run([os.path.join(BUILD, "tests/pdf-badge"), plain, "badge"], check=True)
+    shown = png(cards[0] + "/front.png")
+    check(f"{what}: nothing of it on the card", shown == png(desk.print(plain)[2][0] + "/front.png"))
+
+
+def check_chip(desk):
+    rows = roster(desk)
+    head, people = rows[0], rows[1:]
+    orders = desk.cups.path("orders")
+    tell = lambda *words: desk.cups.cardspool("order", *words, check=False)
+    fields = ";".join(f"{name}={value}" for name, value in zip(head, people[4]) if value)
+    check_encoded(desk, "~C with fields", f"~Ctemplate=special-operation;{fields}", people[4], head)
+    desk.held("~C with a number while no order lies there", chip_page(desk, "~C" + people[0][0]), "No order in")
+
+    batch = order(desk, rows[:4], "NB-1")
+    added = tell("add", batch)
+    mode = os.stat(os.path.join(orders, "NB-1.cards"))
+    check("an order is added, for CUPS' group alone", added.returncode == 0 and "3 records" in added.stdout and
+          mode.st_mode & 0o777 == 0o640 and mode.st_gid == os.stat(orders).st_gid and
+          os.stat(orders).st_mode & 0o007 == 0, (added, oct(mode.st_mode)))
+    again = tell("add", batch)
+    check("the same order again is refused, one line", again.returncode == 65 and again.stderr.count("\n") == 1, again)
+    with open(desk.at("other.cards"), "wb") as f, open(batch, "rb") as g:
+        f.write(g.read())
+    other = tell("add", desk.at("other.cards"))
+    check("a number of another order is refused, without naming the holder", other.returncode == 65 and
+          "order remove NB-1" in other.stderr and people[0][0] not in other.stderr, other)
+    listed = tell("list")
+    check("the orders are listed", "NB-1" in listed.stdout and "special-operation" in listed.stdout, listed)
+
+    check_encoded(desk, "~C with a number", "~C" + people[1][0], people[1], head)
+    desk.held("a number that no order has", chip_page(desk, "~C" + people[9][0]), "No order in")
+    shutil.copyfile(batch, os.path.join(orders, "copied-by-hand.cards"))
+    desk.held("a number that two orders have", chip_page(desk, "~C" + people[0][0]), "stands 2 times")
+    check("an order is removed", tell("remove", "copied-by-hand").returncode == 0 and
+          tell("remove", "NB-1").returncode == 0 and tell("list", "--json").stdout.strip() == "[]" and
+          tell("remove", "NB-1").returncode == 66)
+    check("a name cannot leave the folder", tell("remove", "../keys/x").returncode == 66 and
+          tell("add", desk.at("..cards")).returncode != 0)
 
 
 def check_bad(desk):
@@ -179,12 +256,14 @@ def main():
     cups = privatecups.PrivateCups(BUILD, ["--model", "dualys3", "--serial", "PDF00001", "--hopper", "200", "--ribbon",
                                            "ymckok:400", "--seed", "1"])
     cups.emulator_args += ["--log", cups.path("emu/log")]
+    with open(cups.path("cardspool.conf"), "a", encoding="utf-8") as f:
+        f.write(f"[paths]\norders={cups.path('orders')}\n")
     try:
         cups.make_keys()
         cups.start()
         cups.add_queue()
         desk = Desk(cups, work)
-        for part in (check_exact, check_black, check_sides, check_escapes, check_bad, check_makers):
+        for part in (check_exact, check_black, check_sides, check_escapes, check_chip, check_bad, check_makers):
             part(desk)
     except privatecups.Failed as failure:
         check("the cases run", False, failure)

@@ -89,6 +89,19 @@ badge(cairo_t *cr, const struct page *p)
 	words(cr, 405, 100, 6, "ID");
 }
 
+/* 7 points, or what lets the whole line stand on the page. */
+static double
+line_size(cairo_t *cr, const struct page *p)
+{
+	cairo_text_extents_t e;
+
+	cairo_select_font_face(
+		cr, "Noto Sans CJK SC", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+	cairo_set_font_size(cr, 7);
+	cairo_text_extents(cr, p->line, &e);
+	return fmin(7, 7 * (p->w - 80 * dot) / e.x_advance);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -112,7 +125,8 @@ main(int argc, char **argv)
 			words(cr, 60, 200, 12, argv[i]);
 		cairo_set_source_rgb(cr, 0, 0, 0);
 		if (p.line)
-			words(cr, 60, 560 < p.h / dot ? 560 : p.h / dot - 40, 7, p.line);
+			words(cr, 60, 560 < p.h / dot ? 560 : p.h / dot - 40, line_size(cr, &p),
+				p.line);
 		p.line = NULL;
 		cairo_show_page(cr);
 	}
