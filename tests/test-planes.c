@@ -93,7 +93,7 @@ test_dye_ways_agree(void **state)
 	static uint32_t rgb[WAY_W * WAY_H];
 	static uint8_t want[3][WAY_W * WAY_H], got[3][WAY_W * WAY_H];
 	uint8_t *ymc[3] = {want[0], want[1], want[2]}, *other[3] = {got[0], got[1], got[2]};
-	const struct dye_tone plain = {0, 0}, dark = {-4, 3};
+	const struct dye_tone plain = {0}, dark = {-4, 3, DYE_PERCEPTUAL};
 	struct dye_table *table[2];
 	uint32_t x = 1;
 	(void)state;
@@ -140,7 +140,7 @@ test_tone_curves(void **state)
 		{"Y 0=0 255=256\n", ERR_INPUT},
 		{"Y 0=0 255=255\nY 0=0 255=255\n", ERR_INPUT},
 	};
-	const struct dye_tone plain = {0, 0}, wild = {11, 0};
+	const struct dye_tone plain = {0}, wild = {.brightness = 11};
 	struct dye_table *t;
 	struct err e;
 	(void)state;

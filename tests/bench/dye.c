@@ -203,7 +203,7 @@ int
 main(int argc, char **argv)
 {
 	struct data *d = calloc(1, sizeof *d);
-	const struct dye_tone tone = {2, 1};
+	const struct dye_tone tone = {2, 1, DYE_PERCEPTUAL};
 	struct err e = {0};
 	int status = 71;
 
