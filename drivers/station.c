@@ -22,10 +22,11 @@
 #define ADDRESS_MAX 512
 #define LOCK_FOLDER "/run/lock"
 
-extern const struct station_driver station_nfc;
+extern const struct station_driver station_nfc, station_pcsc;
 
 const struct station_driver *const station_drivers[] = {
 	&station_nfc,
+	&station_pcsc,
 	NULL,
 };
 
@@ -123,7 +124,7 @@ station_open(struct station **out, const char *address, struct err *e)
 	if (!driver || strlen(address) >= ADDRESS_MAX)
 		return err_set(e, ERR_USAGE,
 			_("%s: not the address of a chip reader; write it like "
-			  "nfc:pn532_uart:/dev/ttyUSB0:115200."),
+			  "nfc:pn532_uart:/dev/ttyUSB0:115200 or pcsc:NAME."),
 			address);
 	int rc = station_lock(&fd, address, e);
 	if (rc)

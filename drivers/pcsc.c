@@ -1,0 +1,290 @@
+/*
+ * pcsc.c - readers behind pcscd.
+ *
+ * Owns everything that knows pcsc-lite; no other file includes its headers. A card is connected
+ * exclusively, so that no second program can speak between two APDUs. Guarantees that no APDU is
+ * written anywhere, for they carry keys. On failure the connection is let go: the next connect
+ * begins afresh, with a card that has lost all its state.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "drivers/pcsc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <winscard.h>
+
+struct pcsc {
+	SCARDCONTEXT context;
+	SCARDHANDLE card;
+	bool has_context, connected;
+	DWORD protocol;
+	char name[PCSC_NAME_MAX];
+	uint8_t atr[PCSC_ATR_MAX];
+	size_t atr_len;
+};
+
+enum { NAMES_MAX = PCSC_READERS_MAX * PCSC_NAME_MAX };
+
+/* pcsc-lite's codes that say more than "it failed". */
+static const struct {
+	LONG code;
+	enum fault fault;
+} meanings[] = {
+	{SCARD_W_REMOVED_CARD, FAULT_CHIP_REMOVED},
+	{SCARD_E_NO_SMARTCARD, FAULT_CHIP_REMOVED},
+	{SCARD_W_RESET_CARD, FAULT_CHIP_REMOVED},
+	{SCARD_W_UNPOWERED_CARD, FAULT_CHIP_REMOVED},
+	{SCARD_W_UNRESPONSIVE_CARD, FAULT_CHIP_TYPE},
+	{SCARD_E_INSUFFICIENT_BUFFER, FAULT_GARBLED_REPLY},
+	{SCARD_E_UNKNOWN_READER, FAULT_READER_GONE},
+	{SCARD_E_READER_UNAVAILABLE, FAULT_READER_GONE},
+	{SCARD_E_INVALID_HANDLE, FAULT_READER_GONE},
+	{SCARD_E_NO_SERVICE, FAULT_READER_GONE},
+};
+
+static int
+pcsc_fault(const struct pcsc *p, LONG code, enum fault otherwise, struct err *e)
+{
+	enum fault fault = otherwise;
+	char raw[ERR_RAW_MAX];
+
+	if (code == SCARD_E_SHARING_VIOLATION)
+		return err_set(e, ERR_BUSY,
+			_("The chip reader %s is in use by another program; end that program, or "
+			  "wait "
+			  "until it is done."),
+			p->name);
+	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+		if (meanings[i].code == code)
+			fault = meanings[i].fault;
+	snprintf(raw, sizeof raw, "%.60s: 0x%08lx", p->name, (unsigned long)(uint32_t)code);
+	return fault_set(e, fault, raw);
+}
+
+static int
+context_open(SCARDCONTEXT *out, struct err *e)
+{
+	LONG rc = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, out);
+
+	if (rc == SCARD_S_SUCCESS)
+		return 0;
+	fault_set(e, FAULT_READER_ABSENT, pcsc_stringify_error(rc));
+	return err_set(e, ERR_FAULT, "%s",
+		_("The reader service pcscd does not answer; start it with "
+		  "\"systemctl start pcscd.socket\"."));
+}
+
+static int
+context_list(SCARDCONTEXT context, struct pcsc_list *out, struct err *e)
+{
+	char names[NAMES_MAX];
+	DWORD len = sizeof names;
+	LONG rc = SCardListReaders(context, NULL, names, &len);
+
+	out->n = 0;
+	if (rc == SCARD_E_NO_READERS_AVAILABLE)
+		return 0;
+	if (rc != SCARD_S_SUCCESS)
+		return fault_set(e, FAULT_READER_ABSENT, pcsc_stringify_error(rc));
+	for (size_t at = 0; at < len && names[at] && out->n < PCSC_READERS_MAX;) {
+		size_t n = strnlen(names + at, len - at);
+		snprintf(out->name[out->n++], PCSC_NAME_MAX, "%.*s", (int)n, names + at);
+		at += n + 1;
+	}
+	return 0;
+}
+
+int
+pcsc_list(struct pcsc_list *out, struct err *e)
+{
+	SCARDCONTEXT context;
+
+	out->n = 0;
+	int rc = context_open(&context, e);
+	if (rc)
+		return rc;
+	rc = context_list(context, out, e);
+	SCardReleaseContext(context);
+	return rc;
+}
+
+/* "ACS ACR122U 00 00" is called "ACS ACR122U" too. */
+static bool
+name_matches(const char *full, const char *wanted)
+{
+	size_t n = strlen(wanted);
+
+	if (strncmp(full, wanted, n) != 0)
+		return false;
+	full += n;
+	return !*full || (strlen(full) == 6 && full[0] == ' ' && full[3] == ' ');
+}
+
+static int
+name_find(struct pcsc *p, const char *wanted, struct err *e)
+{
+	struct pcsc_list list;
+	const char *found = NULL;
+	int rc = context_list(p->context, &list, e);
+
+	for (size_t i = 0; rc == 0 && i < list.n; i++) {
+		if (strcmp(list.name[i], wanted) == 0) {
+			found = list.name[i];
+			break;
+		}
+		if (!name_matches(list.name[i], wanted))
+			continue;
+		if (found)
+			return err_set(e, ERR_USAGE,
+				_("Two chip readers are called %s: \"%s\" and \"%s\". Name the one "
+				  "you mean in full, with its numbers."),
+				wanted, found, list.name[i]);
+		found = list.name[i];
+	}
+	if (rc == 0 && !found)
+		rc = fault_set(e, FAULT_READER_ABSENT, wanted);
+	if (rc == 0)
+		snprintf(p->name, sizeof p->name, "%s", found);
+	return rc;
+}
+
+int
+pcsc_open(struct pcsc **out, const char *reader, struct err *e)
+{
+	struct pcsc *p = calloc(1, sizeof *p);
+	int rc;
+
+	*out = NULL;
+	if (!p)
+		return err_set(e, ERR_SYSTEM, _("Out of memory."));
+	rc = context_open(&p->context, e);
+	p->has_context = rc == 0;
+	if (rc == 0)
+		rc = name_find(p, reader, e);
+	if (rc) {
+		pcsc_close(p);
+		return rc;
+	}
+	*out = p;
+	return 0;
+}
+
+void
+pcsc_close(struct pcsc *p)
+{
+	if (!p)
+		return;
+	pcsc_disconnect(p, false);
+	if (p->has_context)
+		SCardReleaseContext(p->context);
+	free(p);
+}
+
+const char *
+pcsc_name(const struct pcsc *p)
+{
+	return p->name;
+}
+
+const uint8_t *
+pcsc_atr(const struct pcsc *p, size_t *len)
+{
+	*len = p->connected ? p->atr_len : 0;
+	return p->atr;
+}
+
+static int
+atr_read(struct pcsc *p, struct err *e)
+{
+	DWORD name_len = 0, state, protocol, len = sizeof p->atr;
+	LONG rc = SCardStatus(p->card, NULL, &name_len, &state, &protocol, p->atr, &len);
+
+	p->atr_len = len;
+	if (rc == SCARD_S_SUCCESS)
+		return 0;
+	pcsc_disconnect(p, false);
+	return pcsc_fault(p, rc, FAULT_CHIP_REMOVED, e);
+}
+
+int
+pcsc_connect(struct pcsc *p, bool *present, struct err *e)
+{
+	LONG rc;
+
+	*present = p->connected;
+	if (p->connected)
+		return 0;
+	rc = SCardConnect(p->context, p->name, SCARD_SHARE_EXCLUSIVE,
+		SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &p->card, &p->protocol);
+	if (rc == SCARD_E_NO_SMARTCARD || rc == SCARD_W_REMOVED_CARD)
+		return 0;
+	if (rc != SCARD_S_SUCCESS)
+		return pcsc_fault(p, rc, FAULT_READER_GONE, e);
+	p->connected = *present = true;
+	return atr_read(p, e);
+}
+
+void
+pcsc_disconnect(struct pcsc *p, bool power)
+{
+	if (p->connected)
+		SCardDisconnect(p->card, power ? SCARD_LEAVE_CARD : SCARD_UNPOWER_CARD);
+	p->connected = false;
+	p->atr_len = 0;
+}
+
+int
+pcsc_power_cycle(struct pcsc *p, struct err *e)
+{
+	bool present;
+	LONG rc;
+
+	if (!p->connected) {
+		int error = pcsc_connect(p, &present, e);
+		if (error || present)
+			return error;
+		return fault_set(e, FAULT_CHIP_REMOVED, p->name);
+	}
+	rc = SCardReconnect(p->card, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+		SCARD_UNPOWER_CARD, &p->protocol);
+	if (rc != SCARD_S_SUCCESS) {
+		pcsc_disconnect(p, false);
+		return pcsc_fault(p, rc, FAULT_CHIP_REMOVED, e);
+	}
+	return atr_read(p, e);
+}
+
+int
+pcsc_transmit(struct pcsc *p, const uint8_t *apdu, size_t len, uint8_t *reply, size_t max,
+	size_t *reply_len, uint16_t *sw, struct err *e)
+{
+	uint8_t answer[PCSC_APDU_MAX];
+	DWORD n = sizeof answer;
+	LONG rc;
+	int error = 0;
+
+	if (reply_len)
+		*reply_len = 0;
+	*sw = 0;
+	if (!p->connected)
+		return fault_set(e, FAULT_CHIP_REMOVED, p->name);
+	rc = SCardTransmit(p->card, p->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1,
+		apdu, len, NULL, answer, &n);
+	if (rc != SCARD_S_SUCCESS) {
+		pcsc_disconnect(p, false);
+		error = pcsc_fault(p, rc, FAULT_CHIP_REMOVED, e);
+	} else if (n < 2 || n - 2 > (reply ? max : 0)) {
+		error = fault_set(e, FAULT_GARBLED_REPLY, p->name);
+	} else {
+		*sw = (uint16_t)(answer[n - 2] << 8 | answer[n - 1]);
+		if (reply)
+			memcpy(reply, answer, n - 2);
+		if (reply_len)
+			*reply_len = n - 2;
+	}
+	explicit_bzero(answer, sizeof answer);
+	return error;
+}

@@ -1,0 +1,70 @@
+/*
+ * pcsc.h - PC/SC readers of the emulator, and what can lie in one.
+ *
+ * A reader is a socket of the file system that ifd.c, loaded into a real pcscd, connects to. Behind
+ * it lies a slot: the antenna of a printer's station, or a card with contacts. One connection at a
+ * time is served; whoever comes next takes its place.
+ *
+ *   both ways   length (2, big endian) | body
+ *   to us       body of one byte: 00 power off, 01 power on, 02 reset (no answer to these three),
+ *               04 what is the ATR? (answer: the ATR, empty when nothing lies there)
+ *               any other body: an APDU; the answer is data and status word
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_EMULATOR_PCSC_H
+#define CARDSPOOL_EMULATOR_PCSC_H
+
+#include "tests/emulator/emulator.h"
+
+enum { ATR_MAX = 33, APDU_MAX = 4096 };
+
+/* What lies in a slot. The server calls one of these at a time. */
+struct slot_ops {
+	const char *name; /* "contactless", "psam", "sle4442" */
+	/* Power on (after a reset too) or off. Returns the ATR's length, 0: nothing there. */
+	size_t (*power)(void *card, bool on, uint8_t atr[ATR_MAX]);
+	/* Is something there now? The ATR's length as power() would give it; changes nothing. */
+	size_t (*look)(void *card, uint8_t atr[ATR_MAX]);
+	/* One APDU; reply is data and status word. 0: no answer, the card is gone. */
+	size_t (*transmit)(void *card, const uint8_t *apdu, size_t len, uint8_t *reply, size_t max);
+	/* One line of the console for this card; a malloc'ed answer, "ok..." or "error...". May be
+	 * NULL. */
+	char *(*control)(void *card, const char *line);
+	void (*destroy)(void *card); /* may be NULL */
+};
+
+/* How a family of contactless readers differs from another. */
+struct reader_model {
+	const char *name; /* as the reader calls itself to PC/SC */
+	bool contactless;
+	uint8_t key_structure; /* P1 of FF 82 that it takes */
+	uint8_t key_slots;     /* P2 of FF 82: 0 to key_slots - 1 */
+	bool reselects;        /* activates the card again by itself after a refused key */
+	bool trailers;         /* writes a sector trailer by FF D6 */
+};
+extern const struct reader_model reader_models[]; /* ends with a NULL name */
+/* By the whole name, or its beginning; NULL: unknown. */
+const struct reader_model *reader_model_find(const char *name);
+
+struct pcsc_reader;
+/* Listens at socket_path, mode 0666. card goes to the reader, which destroys it. NULL with errno.
+ */
+struct pcsc_reader *pcsc_reader_start(
+	const struct slot_ops *ops, void *card, const char *name, const char *socket_path);
+/*
+ * unplug, plug     the socket vanishes and comes back: pcscd sees no card
+ * mute N           the next N APDUs are carried out, their answers lost
+ * remove, insert   what lies in the slot is taken out, put back
+ * count            APDUs so far
+ * clear            ends every fault
+ * any other line goes to the card's own control
+ */
+char *pcsc_reader_control(struct pcsc_reader *r, const char *line);
+void pcsc_reader_stop(struct pcsc_reader *r);
+
+/* The antenna of a station as a slot (pcsc-field.c). */
+extern const struct slot_ops slot_field;
+void *slot_field_create(struct field *f, const struct reader_model *m);
+
+#endif
