@@ -417,6 +417,8 @@ size_t plane_stride(unsigned bits, unsigned dots);
 int plane_shape_check(unsigned bits, unsigned dots, unsigned lines, struct err *e);
 /* Zeroed PLANE_DATA. */
 int plane_create(struct plane *p, unsigned bits, unsigned dots, unsigned lines, struct err *e);
+/* Dots of which none is set become PLANE_BLANK without data. */
+void plane_blank_find(struct plane *p);
 void plane_done(struct plane *p);
 void face_done(struct face *f);
 /* SHA-256 over panel letter, fill, geometry and data of every panel that is not absent. */

@@ -349,19 +349,6 @@ resin_to_dye(struct face *f, const struct dye_table *table)
 	plane_done(k);
 }
 
-static void
-blank_find(struct plane *p)
-{
-	size_t len = p->stride * p->lines;
-
-	if (p->fill != PLANE_DATA || p->data[0] ||
-		(len > 1 && memcmp(p->data, p->data + 1, len - 1)))
-		return;
-	free(p->data);
-	p->data = NULL;
-	p->fill = PLANE_BLANK;
-}
-
 /* A side asks for fluorescent ink by its art or by a box. */
 static bool
 side_has_uv(const struct template *t, enum side side)
@@ -435,7 +422,7 @@ face_render(struct renderer *r, const struct record *rec, const uint8_t *photo, 
 		resin_to_dye(out, r->look.dye);
 	rc = extras_add(&j, panels, e);
 	for (int i = 0; i < PANEL_COUNT; i++)
-		blank_find(&out->plane[i]);
+		plane_blank_find(&out->plane[i]);
 out:
 	if (rc)
 		face_done(out);

@@ -212,19 +212,6 @@ gray_clear(const struct pdf_picture *p, const uint8_t *mark)
 			p->smooth[i] = WHITE;
 }
 
-static void
-blank_find(struct plane *p)
-{
-	size_t len = p->stride * p->lines;
-
-	if (p->fill != PLANE_DATA || p->data[0] ||
-		(len > 1 && memcmp(p->data, p->data + 1, len - 1)))
-		return;
-	free(p->data);
-	p->data = NULL;
-	p->fill = PLANE_BLANK;
-}
-
 static int
 inks_make(struct face *out, const struct pdf_picture *p, const struct pdf_look *look, bool dye,
 	bool k, struct err *e)
@@ -271,7 +258,7 @@ pdf_ink(struct face *out, const struct pdf_picture *p, const struct pdf_look *lo
 	if (strchr(panels, 'U'))
 		out->plane[PANEL_UV] = empty;
 	for (int i = 0; i < PANEL_COUNT; i++)
-		blank_find(&out->plane[i]);
+		plane_blank_find(&out->plane[i]);
 	if (rc)
 		face_done(out);
 	return rc;

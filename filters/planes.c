@@ -51,6 +51,19 @@ plane_create(struct plane *p, unsigned bits, unsigned dots, unsigned lines, stru
 }
 
 void
+plane_blank_find(struct plane *p)
+{
+	size_t len = p->stride * p->lines;
+
+	if (p->fill != PLANE_DATA || p->data[0] ||
+		(len > 1 && memcmp(p->data, p->data + 1, len - 1)))
+		return;
+	free(p->data);
+	p->data = NULL;
+	p->fill = PLANE_BLANK;
+}
+
+void
 plane_done(struct plane *p)
 {
 	free(p->data);
