@@ -279,7 +279,7 @@ epcl_link_start(struct epcl_link *l, struct err *e)
 			rc = version_ask(l, l->reply_ms, &reply, e);
 	}
 	for (unsigned i = 0; rc == 0 && i < resync_replies; i++) {
-		if (reply.kind == EPCL_TEXT) {
+		if (reply.kind == EPCL_TEXT && reply.len) {
 			snprintf(l->version, sizeof l->version, "%s", reply.text);
 			return link_drain(l, drain_ms, e);
 		}

@@ -70,6 +70,8 @@ byte_take(struct epcl_reply *r, uint8_t b)
 		r->begun = true;
 	} else if (b == ACK) {
 		r->kind = EPCL_ACK;
+	} else if (b == EOT) { /* an answer that says nothing */
+		r->kind = EPCL_TEXT;
 	} else if (b == NACK) {
 		r->nack = r->begun = true;
 	} else if (b != 0 && b != '\r' && b != '\n') {

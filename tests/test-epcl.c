@@ -368,6 +368,7 @@ test_replies(void **state)
 		{"P330i\x80", 6, EPCL_BAD, EPCL_BAD, 0, 6},
 		{"\xff", 1, EPCL_BAD, EPCL_BAD, 0, 1},
 		{"\x02", 1, EPCL_BAD, EPCL_BAD, 0, 1},
+		{"\x04", 1, EPCL_TEXT, EPCL_TEXT, 0, 1},
 		{"", 0, EPCL_NOTHING, EPCL_NOTHING, 0, 0},
 	};
 
