@@ -3,8 +3,8 @@
  * bus.
  *
  * Runs inside `cardspool-emulator --run`. Prints one line per check that fails; exit status is
- * their number. Usage: usb-probe [basic | job | plug SOCKET | faults SOCKET]; SOCKET is the
- * emulator's console.
+ * their number. Usage: usb-probe [basic | job | plug SOCKET | faults SOCKET | send FILE... | ask
+ * COMMAND ANSWER ...]; SOCKET is the emulator's console.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -428,6 +428,22 @@ check_plug(libusb_context *ctx, libusb_device_handle *h, const char *console)
 	libusb_hotplug_deregister_callback(ctx, callback);
 }
 
+/* A whole job, blind, as a spooler's backend sends it. */
+static void
+send_file(libusb_device_handle *h, const char *path)
+{
+	static uint8_t piece[65536];
+	FILE *f = fopen(path, "rbe");
+	size_t n;
+	CHECK(f, "%s: %s", path, strerror(errno));
+	while (f && (n = fread(piece, 1, sizeof piece, f)) > 0) {
+		int done = 0, rc = probe_write(h, piece, n, &done);
+		CHECK(rc == 0 && done == (int)n, "%s: write %s", path, libusb_error_name(rc));
+	}
+	if (f)
+		fclose(f);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -453,6 +469,14 @@ main(int argc, char **argv)
 		libusb_close(h);
 	} else if (!strcmp(what, "faults")) {
 		check_faults(h, console);
+		libusb_close(h);
+	} else if (!strcmp(what, "send")) {
+		for (int i = 2; i < argc; i++)
+			send_file(h, argv[i]);
+		libusb_close(h);
+	} else if (!strcmp(what, "ask")) {
+		for (int i = 2; i + 1 < argc; i += 2)
+			ask(h, argv[i], argv[i + 1]);
 		libusb_close(h);
 	} else if (!strcmp(what, "plug")) {
 		check_plug(ctx, h, console);
