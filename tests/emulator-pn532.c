@@ -1,23 +1,26 @@
 /*
- * emulator-pn532.c - the emulated reader alone, with cards in its field, around one command.
+ * emulator-pn532.c - an emulated reader alone, with cards in its field, around one command.
  *
  *	emulator-pn532 [options] LINK COMMAND [ARGUMENT...]
  *	--uid HEX        a card with this 4- or 7-byte UID (may be given twice; 04A1B2C3 if never)
  *	--empty          no card
  *	--kind NAME      type of the last card named
  *	--fill           recognisable data in its data blocks
- *	--control LINE   a line for pn532_control() before the command starts
+ *	--control LINE   a line for the reader's console before the command starts
  *	--timing         with the time model
  *	--load FILE      the last card's memory to begin with
  *	--used HEX       the last card's sectors have this key A and B instead of the transport key
  *	--tear N, --lose N, --remove N   a fault at the last card's N-th write
  *	--image FILE     the last card's memory, written when the command has ended
- * LIBNFC_DEFAULT_DEVICE points at the reader for the command. Ends with the command's exit status.
+ *	--reader NAME    a PC/SC reader of that name: LINK is the socket for a pcscd with our
+ *handler LIBNFC_DEFAULT_DEVICE points at a PN532 for the command. Ends with the command's exit
+ *status.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "tests/emulator/emulator.h"
+#include "tests/emulator/pcsc.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +32,7 @@ struct setup {
 	struct chip chips[FIELD_MAX];
 	unsigned n;
 	bool empty, timing;
-	const char *image;
+	const char *image, *reader;
 	const char *control[8];
 	unsigned n_control;
 };
@@ -81,17 +84,32 @@ image_read(const char *path, struct chip *c)
 static bool
 options_parse(struct setup *s, int argc, char **argv)
 {
-	enum { UID = 1, EMPTY, KIND, FILL, CONTROL, TIMING, IMAGE, LOAD, USED, TEAR, LOSE, REMOVE };
+	enum {
+		UID = 1,
+		EMPTY,
+		KIND,
+		FILL,
+		CONTROL,
+		TIMING,
+		IMAGE,
+		LOAD,
+		USED,
+		TEAR,
+		LOSE,
+		REMOVE,
+		READER
+	};
 	static const struct option options[] = {{"uid", required_argument, NULL, UID},
 		{"empty", no_argument, NULL, EMPTY}, {"kind", required_argument, NULL, KIND},
 		{"fill", no_argument, NULL, FILL}, {"control", required_argument, NULL, CONTROL},
 		{"timing", no_argument, NULL, TIMING}, {"image", required_argument, NULL, IMAGE},
 		{"load", required_argument, NULL, LOAD}, {"used", required_argument, NULL, USED},
 		{"tear", required_argument, NULL, TEAR}, {"lose", required_argument, NULL, LOSE},
-		{"remove", required_argument, NULL, REMOVE}, {NULL, 0, NULL, 0}};
+		{"remove", required_argument, NULL, REMOVE},
+		{"reader", required_argument, NULL, READER}, {NULL, 0, NULL, 0}};
 	bool good = true;
 	for (int o; good && (o = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
-		if (s->n == 0 && (o == KIND || o == FILL || o >= LOAD))
+		if (s->n == 0 && (o == KIND || o == FILL || (o >= LOAD && o != READER)))
 			good = card_add(s, "04A1B2C3");
 		if (o == UID)
 			good = card_add(s, optarg);
@@ -117,6 +135,8 @@ options_parse(struct setup *s, int argc, char **argv)
 			s->chips[s->n - 1].lose_at_write = (int)strtol(optarg, NULL, 10);
 		else if (o == REMOVE)
 			s->chips[s->n - 1].remove_at_write = (int)strtol(optarg, NULL, 10);
+		else if (o == READER)
+			s->reader = optarg;
 		else
 			good = false;
 	}
@@ -152,6 +172,36 @@ image_write(const char *path, const struct chip *c)
 	return fclose(f) == 0 && good;
 }
 
+/* One of the two. */
+struct reader {
+	struct pn532 *pn532;
+	struct pcsc_reader *pcsc;
+};
+
+static bool
+reader_start(struct reader *r, const struct setup *s, struct field *field, const char *link_path)
+{
+	const struct reader_model *model = s->reader ? reader_model_find(s->reader) : NULL;
+
+	*r = (struct reader){0};
+	if (!s->reader)
+		r->pn532 = pn532_start(field, link_path, s->timing);
+	else if (model && model->contactless)
+		r->pcsc = pcsc_reader_start(
+			&slot_field, slot_field_create(field, model), s->reader, link_path);
+	else
+		errno = EINVAL;
+	return r->pn532 || r->pcsc;
+}
+
+static void
+reader_stop(struct reader *r)
+{
+	if (r->pn532)
+		pn532_stop(r->pn532);
+	pcsc_reader_stop(r->pcsc);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -164,20 +214,21 @@ main(int argc, char **argv)
 	field_init(&field);
 	for (unsigned i = 0; i < s.n; i++)
 		field_enter(&field, &s.chips[i]);
-	struct pn532 *p = pn532_start(&field, argv[optind], s.timing);
-	if (!p) {
-		perror("emulator-pn532: cannot make the port");
+	struct reader r;
+	if (!reader_start(&r, &s, &field, argv[optind])) {
+		perror("emulator-pn532: cannot make the reader");
 		return 71;
 	}
 	for (unsigned i = 0; i < s.n_control; i++) {
-		char *answer = pn532_control(p, s.control[i]);
+		char *answer = r.pcsc ? pcsc_reader_control(r.pcsc, s.control[i])
+				      : pn532_control(r.pn532, s.control[i]);
 		if (!answer || strncmp(answer, "ok", 2) != 0)
 			fprintf(stderr, "emulator-pn532: %s: %s\n", s.control[i],
 				answer ? answer : "");
 		free(answer);
 	}
 	int status = command_run(argv[optind], argv + optind + 1);
-	pn532_stop(p);
+	reader_stop(&r);
 	if (s.image && s.n > 0 && !image_write(s.image, &s.chips[s.n - 1]))
 		status = 74;
 	field_done(&field);
