@@ -19,7 +19,7 @@
 #define CONFIG_SIZE_MAX (256 * 1024)
 
 struct config {
-	char *ledger, *templates, *orders, *keys, *run, *worker_user;
+	char *ledger, *templates, *orders, *colour, *keys, *run, *worker_user;
 	unsigned attempts_max, wait_poll_ms, chip_wait_ms;
 	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
@@ -41,6 +41,9 @@ static const struct setting {
 		PKGDATADIR "/templates", 0, 0, 0},
 	{"paths", "orders", SETTING_PATH, offsetof(struct config, orders),
 		LOCALSTATEDIR "/spool/cardspool/orders", 0, 0, 0},
+	/* Read by the filters alone (filter_job_folder). */
+	{"paths", "colour", SETTING_PATH, offsetof(struct config, colour), PKGDATADIR "/colour", 0,
+		0, 0},
 	{"paths", "keys", SETTING_PATH, offsetof(struct config, keys),
 		SYSCONFDIR "/cardspool/master.keys", 0, 0, 0},
 	{"paths", "run", SETTING_PATH, offsetof(struct config, run), RUNDIR "/cardspool", 0, 0, 0},

@@ -223,6 +223,32 @@ def bench_instructions(b):
     b.row("card-instructions", "M instr/card", millions, "<= 30", millions <= 30)
 
 
+KERNELS = (  # row of tests/bench/dye.c, nanoseconds a pixel at most
+    ("rgb-to-planes-photo-best", 3.0), ("rgb-to-planes-photo-portable", 5.5), ("rgb-to-planes-card-best", 3.0),
+    ("rgb-to-planes-card-portable", 5.5), ("rgb-to-planes-no-profile", 3.0), ("pack7", 0.25), ("run-length-k", 1.5),
+    ("k-knock-out", None))
+CARD_PIXELS = 1016 * 648
+
+
+def bench_kernels(b):
+    """Through a 33 x 33 x 33 table, a photo's noise and a whole card; the limit is a copy of what is read."""
+    best = {}
+    for _ in range(ROUNDS):
+        for line in b.run(b.path("tests/bench/dye")).stdout.splitlines():
+            name, ours, limit = line.split()
+            best[name] = min(best.get(name, (1e9, 1e9)), (float(ours), float(limit)))
+    for name, goal in KERNELS:
+        ours, limit = best[name]
+        b.row(name, "ns/pixel", ours, f"<= {goal}" if goal else "", ours <= goal if goal else None, limit=limit)
+    for name, _ in KERNELS[:4] if b.valgrind else ():
+        done = b.run(b.valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=row_count*",
+                     b.path("tests/bench/dye"), "count", name)
+        collected = re.search(r"Collected : (\d+)", done.stderr)
+        if not collected or int(collected[1]) == 0:
+            raise Failed("callgrind counted nothing")
+        b.row(name, "instr/pixel", int(collected[1]) / CARD_PIXELS)
+
+
 def bench_first(b):
     """From exec to bytes on a pipe, one card."""
     ours = [b.path("filter/batchtocards"), "1", "bench", "bench", "1", f"CardRibbon={RIBBON}", b.at("1.cards")]
@@ -331,7 +357,7 @@ def main():
                 pdf_make(b)
         except (Failed, OSError, subprocess.SubprocessError) as failure:
             sys.exit(f"bench: cannot prepare: {failure}")
-        for part in (bench_card, bench_instructions, bench_first, bench_growth):
+        for part in (bench_card, bench_instructions, bench_kernels, bench_first, bench_growth):
             try:
                 part(b)
             except (Failed, OSError, subprocess.SubprocessError) as failure:
