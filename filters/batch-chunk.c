@@ -13,9 +13,12 @@
 #include <string.h>
 
 void
-batch_photo_name(char out[BATCH_NAME_MAX], unsigned number, bool bmp)
+batch_photo_name(char out[BATCH_NAME_MAX], unsigned number, char kind)
 {
-	snprintf(out, BATCH_NAME_MAX, "photos/%04u.%s", number % 10000, bmp ? "bmp" : "jpg");
+	snprintf(out, BATCH_NAME_MAX, "photos/%04u.%s", number % 10000,
+		kind == 'b'   ? "bmp"
+		: kind == 'p' ? "png"
+			      : "jpg");
 }
 
 static unsigned
@@ -87,18 +90,18 @@ line_parse(struct batch *b, size_t chunk, const char *line, unsigned *last)
 	hex[2 * HASH_LEN] = '\0';
 	for (const char *p = line + 2 * HASH_LEN + 9; p < line + 2 * HASH_LEN + 13; p++)
 		number = number * 10 + (unsigned)(*p - '0') % 10;
-	bool bmp = line[2 * HASH_LEN + 14] == 'b';
+	char kind = line[2 * HASH_LEN + 14];
 	if (hex_parse(hash, sizeof hash, hex) || number <= *last || number < chunk_first(chunk) ||
 		number > chunk_last(b, chunk))
 		return ERR_INPUT;
-	batch_photo_name(name, number, bmp);
+	batch_photo_name(name, number, kind);
 	hex_build(hex, hash, sizeof hash);
 	snprintf(rebuilt, sizeof rebuilt, "%s  %s\n", hex, name);
 	if (memcmp(rebuilt, line, BATCH_LIST_LINE))
 		return ERR_INPUT;
 	struct batch_photo *photo = &b->photos[number - chunk_first(chunk)];
 	photo->present = true;
-	photo->bmp = bmp;
+	photo->kind = kind;
 	memcpy(photo->hash, hash, sizeof hash);
 	*last = number;
 	return 0;
@@ -138,7 +141,7 @@ photos_place(struct batch *b, size_t chunk)
 		struct batch_photo *photo = &b->photos[i];
 		if (!photo->present)
 			continue;
-		batch_photo_name(name, chunk_first(chunk) + i, photo->bmp);
+		batch_photo_name(name, chunk_first(chunk) + i, photo->kind);
 		if (batch_zip_slot(&b->zip, at, &slot) || strcmp(slot.name, name))
 			return;
 		photo->placed = true;
@@ -177,7 +180,7 @@ photos_check(const struct batch *b, const struct schema *s, struct err *e)
 
 	for (size_t i = 0; i < b->roster->n_records; i++) {
 		const struct record *r = &b->roster->records[i];
-		batch_photo_name(name, r->number, b->photos[i].bmp);
+		batch_photo_name(name, r->number, b->photos[i].kind);
 		if (*r->photo && (!b->photos[i].present || strcmp(r->photo, name)))
 			return batch_damaged(b, e, _("A record names a photo that is not there."));
 		if (!*r->photo && s->photo_required)

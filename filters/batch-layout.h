@@ -4,7 +4,7 @@
  * Every entry is stored, without extra field or comment, so that any piece is read where it lies:
  *
  *   mimetype             first: BATCH_MIME stands at byte 38 of the file
- *   photos/NNNN.jpg|bmp  NNNN = record number, rising
+ *   photos/NNNN.SUF       NNNN = record number, rising; SUF = jpg, bmp or png
  *   photos.sha256        a line of BATCH_LIST_LINE bytes for each photo, as sha256sum writes it:
  *                        64 digits, two blanks, the entry's name, LF
  *   records.csv          the roster as roster_build writes it: a header line, a line for each
@@ -86,8 +86,9 @@ int batch_zip_end(const struct batch_zip *z, const struct batch_walk *w);
 /* ---- an open batch (batch.c, batch-chunk.c) ---- */
 
 struct batch_photo {
-	bool present, bmp, placed; /* placed: at and size are known */
-	uint32_t at, size;         /* at: of its local header */
+	bool present, placed; /* placed: at and size are known */
+	char kind;            /* first letter of its suffix */
+	uint32_t at, size;    /* at: of its local header */
 	uint8_t hash[HASH_LEN];
 };
 
@@ -114,7 +115,8 @@ struct batch {
 int batch_damaged(const struct batch *b, struct err *e, const char *what);
 /* The same about one entry: photos/0007.jpg tells the record. */
 int batch_entry_damaged(const struct batch *b, struct err *e, const char *name, const char *what);
-void batch_photo_name(char out[BATCH_NAME_MAX], unsigned number, bool bmp);
+/* kind: first letter of the suffix; one that is none counts as jpg. */
+void batch_photo_name(char out[BATCH_NAME_MAX], unsigned number, char kind);
 /* Makes the chunk (from 0) the loaded one: its rows, its lines of photos.sha256, both proved, and
  * the places of its photos; their bytes are not. ERR_INPUT leaves none loaded. */
 int batch_chunk_load(struct batch *b, size_t chunk, struct err *e);

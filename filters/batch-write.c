@@ -88,8 +88,7 @@ photo_add(struct writer *w, const struct schema *s, size_t i, struct err *e)
 	else
 		rc = photo_fit_check(s, &bytes, NULL, e);
 	if (!rc) {
-		batch_photo_name(w->photos[i], r->number,
-			!strcmp(photo_suffix(bytes.data, bytes.len), "bmp"));
+		batch_photo_name(w->photos[i], r->number, photo_suffix(bytes.data, bytes.len)[0]);
 		rc = entry_add(w, w->photos[i], bytes.data, bytes.len, e);
 		if (!rc)
 			rc = list_add(w, w->photos[i], &bytes, e);

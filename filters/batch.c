@@ -341,19 +341,18 @@ batch_info(const struct batch *b)
 
 /* ---- photos ---- */
 
-/* The number in photos/NNNN.jpg or .bmp, 0 for another name. Only the one spelling we write: no
- * folders, no "..", nothing else. */
+/* The number in photos/NNNN.jpg, .bmp or .png, 0 for another name. Only the one spelling we write:
+ * no folders, no "..", nothing else. */
 static unsigned
-photo_number(const char *name, bool *bmp)
+photo_number(const char *name, char *kind)
 {
 	unsigned number;
 	char suffix[4], rebuilt[BATCH_NAME_MAX];
 
-	if (sscanf(name, "photos/%4u.%3s", &number, suffix) != 2 || number > ROSTER_RECORDS_MAX ||
-		(strcmp(suffix, "jpg") && strcmp(suffix, "bmp")))
+	if (sscanf(name, "photos/%4u.%3s", &number, suffix) != 2 || number > ROSTER_RECORDS_MAX)
 		return 0;
-	*bmp = suffix[0] == 'b';
-	batch_photo_name(rebuilt, number, *bmp);
+	*kind = suffix[0];
+	batch_photo_name(rebuilt, number, *kind);
 	return strcmp(rebuilt, name) ? 0 : number;
 }
 
@@ -386,8 +385,8 @@ photo_read(const struct batch *b, const struct batch_photo *photo, const char *n
 int
 batch_entry(struct batch *b, const char *name, struct buf *out, size_t max, struct err *e)
 {
-	bool bmp = false;
-	unsigned number = photo_number(name, &bmp);
+	char kind = 0;
+	unsigned number = photo_number(name, &kind);
 
 	/* The manifest's names only. */
 	if (!number || number > b->info.n_records)
@@ -396,7 +395,7 @@ batch_entry(struct batch *b, const char *name, struct buf *out, size_t max, stru
 	if (rc)
 		return rc;
 	const struct batch_photo *photo = &b->photos[(number - 1) % BATCH_CHUNK];
-	if (!photo->present || photo->bmp != bmp)
+	if (!photo->present || photo->kind != kind)
 		return err_set(e, ERR_MISSING, _("%s: has no entry %s."), b->name, name);
 	return photo_read(b, photo, name, out, max, e);
 }
@@ -428,7 +427,7 @@ chunk_prove(struct batch *b, size_t chunk, struct batch_walk *w, struct buf *pho
 		const struct batch_photo *p = &b->photos[i];
 		if (!p->present)
 			continue;
-		batch_photo_name(name, (unsigned)chunk * BATCH_CHUNK + i + 1, p->bmp);
+		batch_photo_name(name, (unsigned)chunk * BATCH_CHUNK + i + 1, p->kind);
 		photo->len = 0;
 		rc = walk_expect(b, w, name, p->at, e);
 		if (!rc)

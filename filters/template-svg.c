@@ -201,18 +201,22 @@ static const char *const fit_words[FIT_COUNT] = {"shrink", "wrap"};
 static const char *const ink_words[] = {"resin", "dye", "uv"};
 static const char *const only_words[] = {"mono", "colour"};
 
+/* From the attribute, or from the style that drawing programs write, which wins. */
 static uint32_t
 fill_colour(const xmlNode *node)
 {
-	xmlChar *fill = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"fill");
+	xmlChar *plain = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"fill");
+	xmlChar *style = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"style");
+	const char *fill = plain ? (const char *)plain : "";
 	uint32_t colour = 0;
-	char *end = NULL;
 
-	if (fill && fill[0] == '#' && strlen((const char *)fill) == 7) {
-		unsigned long n = strtoul((const char *)fill + 1, &end, 16);
-		colour = *end ? 0 : (uint32_t)n;
-	}
-	xmlFree(fill);
+	for (const char *p = style ? (const char *)style : ""; (p = strstr(p, "fill:")); p++)
+		if (p == (const char *)style || strchr("; \t\n", p[-1]))
+			fill = p + strlen("fill:") + strspn(p + strlen("fill:"), " ");
+	if (fill[0] == '#' && strspn(fill + 1, "0123456789abcdefABCDEF") == 6)
+		colour = (uint32_t)strtoul(fill + 1, NULL, 16);
+	xmlFree(plain);
+	xmlFree(style);
 	return colour;
 }
 
@@ -356,16 +360,20 @@ box_place(const struct svg *s, RsvgHandle *handle, const xmlNode *node, unsigned
 {
 	RsvgRectangle viewport = {0, 0, width, height}, ink, logical;
 	char id[128] = "#";
+	const char *no_place =
+		_("the placeholder has no place on the card; show its layer if it is hidden.");
 	xmlChar *name = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"id");
 
 	snprintf(id + 1, sizeof id - 1, "%s", name ? (const char *)name : "");
 	xmlFree(name);
 	/* The logical rectangle has no stroke in it. */
 	if (!rsvg_handle_get_geometry_for_layer(handle, id, &viewport, &ink, &logical, NULL))
-		return node_error(s, node, e, _("the placeholder has no place on the card."));
+		return node_error(s, node, e, no_place);
 	double x0 = round(logical.x), y0 = round(logical.y);
 	double x1 = round(logical.x + logical.width), y1 = round(logical.y + logical.height);
-	if (!(x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height && x1 - x0 >= 1 && y1 - y0 >= 1))
+	if (!(x1 - x0 >= 1 && y1 - y0 >= 1))
+		return node_error(s, node, e, no_place);
+	if (!(x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height))
 		return node_error(s, node, e, _("the placeholder reaches beyond the card."));
 	if (b->kind == BOX_ART)
 		snprintf(b->format, sizeof b->format, "%s", id);

@@ -63,8 +63,9 @@ def folder(work, front, back=None, schema=SCHEMA, seal=SEAL, root="", whole=None
     write(os.path.join(path, "front.svg"), whole if whole is not None else wrap(front))
     if back is not None:
         write(os.path.join(path, "back.svg"), wrap(back))
-    write(os.path.join(path, "record.schema"), schema)
-    write(os.path.join(path, "seal.svg"), seal)
+    for name, content in (("record.schema", schema), ("seal.svg", seal)):
+        if content is not None:
+            write(os.path.join(path, name), content)
     return path
 
 
@@ -87,8 +88,16 @@ ERRORS = [
     ("", None, "no box shows the field 姓名", {"schema": SCHEMA.replace("姓名 200 text", "姓名 200 text required")}),
     (f'<rect x="500" y="300" width="20" height="20" cs:kind="barcode" cs:barcode="qr" cs:field="编号"/>', None,
      "too small for any code", {}),
+    ('<g style="font-family:Kein Zeichensatz;font-size:9px"><text x="300" y="300">x</text></g>', None,
+     'front.svg: line 1: the font "Kein Zeichensatz" is not installed', {}),
+    ("", f'<text x="300" y="300" font-family="Auch Keiner, serif">x</text>', 'back.svg: line 1: the font "Auch Keiner"', {}),
+    (f'<rect {GOOD} cs:kind="seal"/>', None, "has neither seal.svg nor seal.png", {"seal": None}),
+    ("", None, "record.schema", {"schema": None}),
+    ("", None, "front.svg", {"whole": ""}),
 ]
+OUTSIDE = '<text x="900" y="100" font-family="Noto Sans CJK SC" font-size="40">much too long</text>'
 WARNINGS = [
+    (OUTSIDE, 'line 1: the words "much too long" reach beyond the edge'),
     (text('x="8" y="100" width="200" height="60"'), "within 1.5 mm of the edge"),
     (text(GOOD, 'cs:size="30" cs:min-size="9"'), "below 1.2 mm"),
     (f'<rect {GOOD} cs:kind="photo"/>', "does not require one"),
@@ -167,7 +176,8 @@ def check_hostile(work):
 
 
 SCRIPTS = [("Arabic", "محمد بن سلمان"), ("Hebrew", "דוד בן־גוריון"), ("Vietnamese", "Nguyễn Thị Ánh Tuyết"),
-           ("combining marks", "Ǟ̈ e̊x̂ā̧mple"), ("extension A and B", "㐀㐁 𠮷野家"), ("all together", "王 abc عربي 123")]
+           ("combining marks", "Ǟ̈ e̊x̂ā̧mple"), ("Thai", "นางสาวสมหญิง ใจดี"), ("extension A and B", "㐀㐁 𠮷野家"),
+           ("all together", "王 abc عربي 123")]
 
 
 def check_scripts(work):
@@ -195,6 +205,187 @@ def check_scripts(work):
     good = cardspool("template", "build", path).returncode == 0
     check("wrapped when shrinking is not enough", good and cardspool(
         "preview", roster, "--template", path, "--side", "front", "-o", out).returncode == 0)
+
+
+# A back and front as Inkscape 1.2 saves them: its own name spaces and metadata, layers within layers with matrices, words in
+# tspans, a symbol used twice, colours in styles, a hidden layer, a placeholder whose colour stands in a style.
+INKSCAPE = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<!-- Created with Inkscape (http://www.inkscape.org/) -->
+<svg width="86.02mm" height="54.86mm" viewBox="0 0 1016 648" version="1.1" id="svg5" cs:dpi="300"
+   inkscape:version="1.2.2 (b0a84865, 2022-12-01)" sodipodi:docname="front.svg"
+   xmlns:cs="urn:cardspool:template:1" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"
+   xmlns:sodipodi="http://sodipodi.sourceforge.net/DTD/sodipodi-0.dtd" xmlns:xlink="http://www.w3.org/1999/xlink"
+   xmlns="http://www.w3.org/2000/svg" xmlns:svg="http://www.w3.org/2000/svg" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <sodipodi:namedview id="namedview7" pagecolor="#ffffff" inkscape:document-units="mm" showgrid="false"
+     inkscape:current-layer="layer1"><inkscape:grid type="xygrid" id="grid1"/></sodipodi:namedview>
+  <defs id="defs2"><linearGradient inkscape:collect="always" id="g1"><stop style="stop-color:#00ff00" offset="0" id="s1"/>
+    <stop style="stop-color:#00ff00" offset="1" id="s2"/></linearGradient>
+    <symbol id="dot"><circle cx="10" cy="10" r="10" style="fill:#0000ff"/></symbol></defs>
+  <metadata id="m"><rdf:RDF><rdf:Description rdf:about=""/></rdf:RDF></metadata>
+  <g inkscape:label="Layer 1" inkscape:groupmode="layer" id="layer1" transform="translate(0,100)">
+    <g id="g10" transform="matrix(0.5,0,0,0.5,0,-50)">
+      <rect style="fill:url(#g1);stroke:none" id="rect1" width="200" height="200" x="200" y="100" inkscape:export-xdpi="300"/>
+      <rect style="fill:#ff0000;fill-opacity:0.2" id="place" width="800" height="160" x="600" y="500" cs:kind="text"
+         cs:field="姓名" cs:font="Noto Sans CJK SC Bold" cs:size="60" cs:ink="dye"/>
+    </g>
+    <text xml:space="preserve" style="font-size:40px;font-family:'Noto Sans CJK SC';-inkscape-font-specification:'Noto Sans CJK SC';
+       fill:#800080" x="600" y="300" id="t1"><tspan sodipodi:role="line" id="ts1" x="600" y="300">two</tspan><tspan
+       sodipodi:role="line" id="ts2" x="600" y="350">lines</tspan></text>
+    <use xlink:href="#dot" x="400" y="0" width="20" height="20" id="u1"/>
+    <use xlink:href="#dot" x="450" y="0" width="20" height="20" id="u2"/>
+  </g>
+  <g inkscape:groupmode="layer" id="layer2" inkscape:label="notes" style="display:none"><rect width="1016" height="648"
+     style="fill:#000000" id="r9"/></g>
+  <g inkscape:groupmode="layer" id="layer3" inkscape:label="black" cs:ink="resin"><rect x="700" y="40" width="60" height="30"
+     style="fill:#000000" id="r10"/></g>
+</svg>
+"""
+
+
+def pixel(rows, x, y):
+    return tuple(rows[y][3 * x:3 * x + 3])
+
+
+def check_inkscape(work):
+    path = folder(work, "", whole=INKSCAPE)
+    roster, out = os.path.join(work, "r.csv"), os.path.join(work, "i.png")
+    write(roster, "编号,姓名\n1,王\n")
+    done = cardspool("template", "build", path)
+    # 编号 is required and has no box: the designer is told, and adds it beside the other.
+    check("Inkscape: what is missing is said", done.returncode == 65 and "no box shows the field 编号" in done.stderr,
+          done.stderr)
+    write(os.path.join(path, "front.svg"), INKSCAPE.replace("</svg>\n", NUMBER + "</svg>\n"))
+    for done in (cardspool("template", "build", path),
+                 cardspool("preview", roster, "--template", path, "--side", "front", "-o", out)):
+        check("Inkscape: saved, compiled, shown", done.returncode == 0, done.stderr)
+    rows = png_rows(out)
+    check("Inkscape: gradient below two matrices", pixel(rows, 150, 150) == (0, 255, 0) and
+          pixel(rows, 205, 150) == (255, 255, 255), (pixel(rows, 150, 150), pixel(rows, 205, 150)))
+    check("Inkscape: a symbol used twice", pixel(rows, 410, 110) == pixel(rows, 460, 110) == (0, 0, 255), pixel(rows, 410, 110))
+    check("Inkscape: black layer, hidden layer", pixel(rows, 730, 50) == (0, 0, 0) and
+          pixel(rows, 500, 600) == (255, 255, 255), pixel(rows, 730, 50))
+    inks = lambda x, y, w, h: {pixel(rows, i, j) for i in range(x, x + w) for j in range(y, y + h)}
+    check("Inkscape: words in tspans, both lines", (128, 0, 128) in inks(600, 370, 80, 35) and
+          (128, 0, 128) in inks(600, 420, 90, 35))
+    check("Inkscape: the placeholder's colour from its style", (255, 0, 0) in inks(300, 300, 60, 80))
+    check("Inkscape: nothing is printed of the placeholder itself", pixel(rows, 690, 305) == (255, 255, 255))
+    hidden = INKSCAPE.replace("</svg>\n", f'<g style="display:none">{NUMBER}</g></svg>\n')
+    done = cardspool("template", "check", folder(work, "", whole=hidden))
+    check("Inkscape: a placeholder in a hidden layer is said", "show its layer if it is hidden" in done.stdout, done.stdout)
+
+
+def png_rows(path):
+    """Rows of RGB bytes of an 8-bit RGB PNG."""
+    with open(path, "rb") as f:
+        data = f.read()
+    width, height, at, body = 0, 0, 8, b""
+    while at < len(data):
+        n, kind = struct.unpack(">I4s", data[at:at + 8])
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", data[at + 8:at + 16])
+        if kind == b"IDAT":
+            body += data[at + 8:at + 8 + n]
+        at += 12 + n
+    plain, rows, last, at = zlib.decompress(body), [], bytes(3 * width), 0
+    paeth = lambda a, b, c: min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2]
+    for _ in range(height):
+        kind, line = plain[at], bytearray(plain[at + 1:at + 1 + 3 * width])
+        for i in range(3 * width) if kind else ():
+            a, b, c = (line[i - 3] if i > 2 else 0), last[i], (last[i - 3] if i > 2 else 0)
+            line[i] = (line[i] + (0, a, b, (a + b) // 2, paeth(a, b, c) if kind == 4 else 0)[kind]) & 255
+        rows.append(bytes(line))
+        last, at = line, at + 1 + 3 * width
+    return rows
+
+
+def face_png(width, height, soft=2):
+    """A dark head before a white ground, with an edge that is so many pixels wide."""
+    body, middle, radius = b"", (width / 2, height * 0.45), width * 0.22
+    for y in range(height):
+        body += b"\0"
+        for x in range(width):
+            share = ((x - middle[0]) ** 2 + (y - middle[1]) ** 2) ** 0.5 - radius
+            body += bytes([40 + int(210 * min(1, max(0, share / soft + 0.5)))] * 3)
+    return png(width, height, body)
+
+
+def check_photos(work):
+    """PNG from the folder to the card, what a schema allows, crop and compression on request, a blurred face."""
+    rules = SCHEMA + "photo required max=20480 ratio=5:4 ground=white,blue"
+    place = '<rect x="600" y="100" width="240" height="300" cs:kind="photo"/>'
+    photos, roster, out = (os.path.join(work, n) for n in ("photos", "r.csv", "p.png"))
+    batch = os.path.join(work, "p.cards")
+    os.makedirs(photos, exist_ok=True)
+    write(roster, "编号,姓名\n1,王\n")
+
+    def photo(data, suffix="png"):
+        for name in os.listdir(photos):
+            os.unlink(os.path.join(photos, name))
+        with open(os.path.join(photos, "0001." + suffix), "wb") as f:
+            f.write(data)
+
+    def pack(*more):
+        if os.path.exists(batch):
+            os.unlink(batch)
+        return cardspool("pack", roster, "--template", "t", "--templates", work, "--photos", photos, "-o", batch, *more)
+
+    names = lambda: run("unzip", "-Z1", batch).stdout
+    path = folder(work, NUMBER + text(GOOD) + place, schema=rules + "\n")
+    cardspool("template", "build", path)
+    photo(face_png(240, 300))
+    done = cardspool("preview", roster, "--template", path, "--side", "front", "--photos", photos, "-o", out)
+    rows = png_rows(out) if not done.returncode else []
+    check("a PNG photo is previewed", rows and pixel(rows, 605, 105) == (250, 250, 250) and
+          pixel(rows, 720, 235) == (40, 40, 40), done.stderr)
+    done = pack()
+    check("  and packed as photos/0001.png", done.returncode == 0 and "photos/0001.png" in names() and
+          "blurred" not in done.stderr, done.stderr)
+    photo(face_png(240, 300, soft=30))
+    done = pack()
+    check("a blurred face is a warning", done.returncode == 0 and "the face looks blurred" in done.stderr, done.stderr)
+    photo(face_png(300, 300))
+    done = pack()
+    check("a square photo is refused, and the crop named", done.returncode == 65 and "Crop it to 240 wide and 300 high" in
+          done.stderr, done.stderr)
+    done = pack("--fit-photos")
+    check("--fit-photos crops it", done.returncode == 0 and "photos/0001.jpg" in names(), done.stderr)
+    first = open(batch, "rb").read() if os.path.exists(batch) else b""
+    pack("--fit-photos")
+    check("  the same way each time", first and first == open(batch, "rb").read())
+    photo(png(1200, 1500, b"".join(b"\0" + bytes((x * y * 7919 >> 3) % 200 + 55 for x in range(3600)) for y in range(1500))))
+    done = pack("--fit-photos")
+    jpeg = run("unzip", "-Zl", batch).stdout
+    check("--fit-photos compresses two megapixels below 20 KB", done.returncode == 0 and any(
+        "photos/0001.jpg" in line and int(line.split()[3]) <= 20480 for line in jpeg.splitlines()), done.stderr + jpeg)
+    photo(b"\x89PNG\r\n\x1a\nnothing")
+    done = pack("--fit-photos")
+    check("--fit-photos names what it cannot mend", done.returncode == 65 and "record 1" in done.stderr and
+          "damaged" in done.stderr and not os.path.exists(batch), done.stderr)
+    for size in ((0, 300), (100000, 100000), (9999, 9999)):
+        photo(png(*size))
+        done = pack()
+        check(f"a PNG of {size[0]} x {size[1]} is refused by its header", done.returncode == 65 and "claims to be" in done.stderr,
+              done.stderr)
+    write(os.path.join(path, "record.schema"), rules + " formats=jpeg,bmp\n")
+    cardspool("template", "build", path)
+    photo(face_png(240, 300))
+    done = pack()
+    check("a schema that takes JPEG and BMP only refuses PNG", done.returncode == 65 and
+          "PNG file, which this card product does not take; save it as JPEG" in done.stderr, done.stderr)
+    check("  and --fit-photos makes a JPEG of it", pack("--fit-photos").returncode == 0 and "photos/0001.jpg" in names())
+
+
+def check_controls(work):
+    """A control character in a record is refused by record and field, on the way to a card as in a preview."""
+    path = folder(work, NUMBER + text(GOOD))
+    roster = os.path.join(work, "r.csv")
+    cardspool("template", "build", path)
+    for name, value in (("a bell", "a\x07b"), ("an escape", "\x1b[2J"), ("DEL", "a\x7f"), ("C1", "a\u0085b"),
+                        ("a new line", '"a\nb"')):
+        write(roster, f"编号,姓名\n1,好\n2,{value}\n")
+        done = cardspool("pack", roster, "--template", "t", "--templates", work, "-o", os.path.join(work, "c.cards"))
+        check(f"control character: {name}", done.returncode == 65 and "record 2" in done.stderr and "姓名" in done.stderr and
+              "\x1b" not in done.stderr and not os.path.exists(os.path.join(work, "c.cards")), (done.returncode, done.stderr))
 
 
 def check_labels(work):
@@ -244,6 +435,9 @@ def main():
         check_findings(work)
         check_hostile(work)
         check_scripts(work)
+        check_inkscape(work)
+        check_photos(work)
+        check_controls(work)
         check_labels(work)
         check_golden(work, False)
     sys.exit(1 if failures else 0)
