@@ -39,7 +39,7 @@ card_move(struct printer *p, enum epcl_doing doing, const char *text, enum card_
 static const char *
 dock_setting(enum card_place place)
 {
-	return place == PLACE_CONTACT ? "dock_contact" : "dock_contactless";
+	return place == PLACE_CONTACT ? "dock-contact" : "dock-contactless";
 }
 
 int
@@ -57,11 +57,11 @@ epcl_reach(const struct printer *p, enum card_place place, struct err *e)
 			_("It is not known how the %s moves a card to its chip station. Set %s to "
 			  "that command of the printer's manual."),
 			p->model->name, dock_setting(place));
-	if (!epcl_setting(p, "undock_print")[0])
+	if (!epcl_setting(p, "undock-print")[0])
 		return err_set(e, ERR_USAGE,
 			_("It is not known how the %s moves a card from its chip station to the "
 			  "print head. Set %s to that command of the printer's manual."),
-			p->model->name, "undock_print");
+			p->model->name, "undock-print");
 	return 0;
 }
 
@@ -69,7 +69,7 @@ epcl_reach(const struct printer *p, enum card_place place, struct err *e)
 static int
 card_undock(struct printer *p, struct err *e)
 {
-	const char *text = epcl_setting(p, "undock_print");
+	const char *text = epcl_setting(p, "undock-print");
 
 	if (!docked(p))
 		return 0;
@@ -168,7 +168,7 @@ panel_print_text(const struct printer *p, int panel, char *out, size_t max)
 	else if (panel == PANEL_K)
 		snprintf(out, max, "I");
 	else
-		snprintf(out, max, "IV %.8s", epcl_setting(p, "varnish_print"));
+		snprintf(out, max, "IV %.8s", epcl_setting(p, "varnish-print"));
 }
 
 /* All panels of a side lie in the printer: one list prints them, and puts the card out at the end.
@@ -270,8 +270,8 @@ int
 epcl_eject(struct printer *p, enum card_exit where, struct err *e)
 {
 	enum epcl_doing doing = where == EXIT_REJECT ? EPCL_REJECT : EPCL_EJECT;
-	const char *text = where == EXIT_REJECT ? epcl_setting(p, "reject_command") : "MO";
-	const char *undock = epcl_setting(p, "undock_eject");
+	const char *text = where == EXIT_REJECT ? epcl_setting(p, "reject-command") : "MO";
+	const char *undock = epcl_setting(p, "undock-eject");
 	struct err own;
 
 	if (!e)
@@ -290,7 +290,7 @@ int
 epcl_service(struct printer *p, enum printer_service what, struct err *e)
 {
 	const char *text =
-		epcl_setting(p, what == SERVICE_CLEAN ? "clean_command" : "test_command");
+		epcl_setting(p, what == SERVICE_CLEAN ? "clean-command" : "test-command");
 	struct err own;
 
 	if (!e)

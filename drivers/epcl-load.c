@@ -33,9 +33,9 @@ panel_load(struct printer *p, enum side side, int panel, const struct plane *in,
 {
 	struct epcl_format format = {.dots = p->model->head_dots,
 		.lines = p->model->head_lines,
-		.levels = epcl_setting_number(p, "colour_levels", 32),
-		.mono_raw = strcmp(epcl_setting(p, "mono_compressed"), "off") == 0,
-		.escape = strcmp(epcl_setting(p, "mono_escape"), "on") == 0};
+		.levels = epcl_setting_number(p, "colour-levels", 32),
+		.mono_raw = strcmp(epcl_setting(p, "mono-compressed"), "off") == 0,
+		.escape = strcmp(epcl_setting(p, "mono-escape"), "on") == 0};
 	struct epcl_panel *out = &p->panels[side][panel];
 	bool varnish = panel == PANEL_O;
 

@@ -27,7 +27,7 @@ ask(struct printer *p, const char *text, struct epcl_reply *reply, struct err *e
 static int
 place_observe(struct printer *p, struct err *e)
 {
-	const char *query = epcl_setting(p, "place_query");
+	const char *query = epcl_setting(p, "place-query");
 	struct epcl_reply reply;
 
 	if (!query[0] || p->no_place || p->place == PLACE_CONTACT || p->place == PLACE_CONTACTLESS)
@@ -100,7 +100,7 @@ to_int(int64_t v)
 static int
 cleaning_observe(struct printer *p, struct printer_status *out, struct err *e)
 {
-	const char *query = epcl_setting(p, "cleaning_query");
+	const char *query = epcl_setting(p, "cleaning-query");
 	const struct ribbon *ribbon = p->job.ribbon;
 	size_t panels = PASSES_MAX;
 	int64_t passes, left;
@@ -150,7 +150,7 @@ epcl_status(struct printer *p, struct printer_status *out, struct err *e)
 	if (rc == 0)
 		rc = cleaning_observe(p, out, e);
 	out->place = p->place;
-	out->blind = !epcl_setting(p, "place_query")[0] || p->no_place;
+	out->blind = !epcl_setting(p, "place-query")[0] || p->no_place;
 	return rc;
 }
 

@@ -18,43 +18,43 @@
 #define COMMON_SETTINGS \
 	{"replies", "on", "on: ACK, NACK and texts come back over USB; off: the printer is refused, " \
 		"because no card could be proved", INFERRED}, \
-	{"place_query", "", "question whose NACK 05 means a card at the print position and NACK 06 none, " \
+	{"place-query", "", "question whose NACK 05 means a card at the print position and NACK 06 none, " \
 		"as &P on a printer with magnetic encoder; empty: nobody is asked, people settle doubt", ONE_SOURCE}, \
-	{"dock_contact", "", "command that moves the card to the contact station; none: the print position " \
+	{"dock-contact", "", "command that moves the card to the contact station; none: the print position " \
 		"is the station; empty: unknown, chip cards are refused", INFERRED}, \
-	{"dock_contactless", "", "the same for the contactless station", INFERRED}, \
-	{"undock_print", "", "command that moves the card from a station to the print position; none: " \
+	{"dock-contactless", "", "the same for the contactless station", INFERRED}, \
+	{"undock-print", "", "command that moves the card from a station to the print position; none: " \
 		"printing does it", INFERRED}, \
-	{"undock_eject", "", "command that puts a card out from a station; empty: undock_print, then out", INFERRED}, \
-	{"reject_command", "MO", "command that puts a bad card out; without a reject box it falls among the " \
+	{"undock-eject", "", "command that puts a card out from a station; empty: undock-print, then out", INFERRED}, \
+	{"reject-command", "MO", "command that puts a bad card out; without a reject box it falls among the " \
 		"finished ones", INFERRED}, \
-	{"ribbon_ymcko", "0", "number after +RIB; tag: the printer reads the ribbon itself; empty: refused", ONE_SOURCE}, \
-	{"ribbon_ymckok", "", "the same", INFERRED}, \
-	{"ribbon_ko", "", "the same", INFERRED}, \
-	{"ribbon_k", "4", "the same", ONE_SOURCE}, \
-	{"intensity_y", "5", "heat of the darkest dot, +$L 0", ONE_SOURCE}, \
-	{"intensity_m", "5", "heat of the darkest dot, +$L 1", ONE_SOURCE}, \
-	{"intensity_c", "5", "heat of the darkest dot, +$L 2", ONE_SOURCE}, \
-	{"contrast_y", "5", "heat of the lightest dot, +$C 0", ONE_SOURCE}, \
-	{"contrast_m", "7", "heat of the lightest dot, +$C 1", ONE_SOURCE}, \
-	{"contrast_c", "7", "heat of the lightest dot, +$C 2", ONE_SOURCE}, \
-	{"intensity_k", "8", "heat of black on a black ribbon, +C", ONE_SOURCE}, \
-	{"intensity_k_colour", "5", "heat of black on a colour ribbon, +C", ONE_SOURCE}, \
-	{"intensity_varnish", "3", "heat of the overlay, +CV", ONE_SOURCE}, \
-	{"intensity_max", "10", "corrections do not go above this", INFERRED}, \
-	{"varnish_print", "31", "what follows IV; 31 and 1 are seen", ONE_SOURCE}, \
-	{"colour_levels", "32", "32: run form; 256: one byte a dot, no runs", SOURCED}, \
-	{"mono_compressed", "on", "off: one-bit planes without runs", SOURCED}, \
-	{"mono_escape", "off", "on: [ before 0D, 1B and 5B inside Z data", INFERRED}, \
-	{"cleaning_query", "%CLN", "question for passes until cleaning; empty: not asked", ONE_SOURCE}, \
-	{"clean_command", "CLNCARD", "starts a cleaning run", ONE_SOURCE}, \
-	{"test_command", "A", "prints a test card", ONE_SOURCE}, \
-	{"reply_gap_ms", "50", "silence that ends a text without an end byte", INFERRED}, \
-	{"reply_ms", "2000", "how long a reply may take", INFERRED}, \
-	{"plane_ms", "30000", "how long a plane may take", INFERRED}, \
-	{"move_ms", "60000", "how long a card may move", INFERRED}, \
-	{"print_ms", "120000", "how long a side may print", INFERRED}, \
-	{"fault_hold_ms", "5000", "how long a fault stands before the printer is tried again", INFERRED}
+	{"ribbon-ymcko", "0", "number after +RIB; tag: the printer reads the ribbon itself; empty: refused", ONE_SOURCE}, \
+	{"ribbon-ymckok", "", "the same", INFERRED}, \
+	{"ribbon-ko", "", "the same", INFERRED}, \
+	{"ribbon-k", "4", "the same", ONE_SOURCE}, \
+	{"intensity-y", "5", "heat of the darkest dot, +$L 0", ONE_SOURCE}, \
+	{"intensity-m", "5", "heat of the darkest dot, +$L 1", ONE_SOURCE}, \
+	{"intensity-c", "5", "heat of the darkest dot, +$L 2", ONE_SOURCE}, \
+	{"contrast-y", "5", "heat of the lightest dot, +$C 0", ONE_SOURCE}, \
+	{"contrast-m", "7", "heat of the lightest dot, +$C 1", ONE_SOURCE}, \
+	{"contrast-c", "7", "heat of the lightest dot, +$C 2", ONE_SOURCE}, \
+	{"intensity-k", "8", "heat of black on a black ribbon, +C", ONE_SOURCE}, \
+	{"intensity-k-colour", "5", "heat of black on a colour ribbon, +C", ONE_SOURCE}, \
+	{"intensity-varnish", "3", "heat of the overlay, +CV", ONE_SOURCE}, \
+	{"intensity-max", "10", "corrections do not go above this", INFERRED}, \
+	{"varnish-print", "31", "what follows IV; 31 and 1 are seen", ONE_SOURCE}, \
+	{"colour-levels", "32", "32: run form; 256: one byte a dot, no runs", SOURCED}, \
+	{"mono-compressed", "on", "off: one-bit planes without runs", SOURCED}, \
+	{"mono-escape", "off", "on: [ before 0D, 1B and 5B inside Z data", INFERRED}, \
+	{"cleaning-query", "%CLN", "question for passes until cleaning; empty: not asked", ONE_SOURCE}, \
+	{"clean-command", "CLNCARD", "starts a cleaning run", ONE_SOURCE}, \
+	{"test-command", "A", "prints a test card", ONE_SOURCE}, \
+	{"reply-gap-ms", "50", "silence that ends a text without an end byte", INFERRED}, \
+	{"reply-ms", "2000", "how long a reply may take", INFERRED}, \
+	{"plane-ms", "30000", "how long a plane may take", INFERRED}, \
+	{"move-ms", "60000", "how long a card may move", INFERRED}, \
+	{"print-ms", "120000", "how long a side may print", INFERRED}, \
+	{"fault-hold-ms", "5000", "how long a fault stands before the printer is tried again", INFERRED}
 /* clang-format on */
 
 static const struct printer_setting extended[] = {

@@ -143,7 +143,7 @@ static unsigned
 level_of(const struct printer *p, const char *setting, int correction)
 {
 	int base = (int)epcl_setting_number(p, setting, 5);
-	int most = (int)epcl_setting_number(p, "intensity_max", 10);
+	int most = (int)epcl_setting_number(p, "intensity-max", 10);
 	int level = base + base * (correction < -10 ? -10 : correction > 10 ? 10 : correction) / 10;
 
 	return (unsigned)(level < 0 ? 0 : level > most && most >= base ? most : level);
@@ -155,15 +155,15 @@ static const struct {
 	char panel, without; /* sent only when the ribbon has panel and has not without */
 	enum { BY_BRIGHTNESS, BY_CONTRAST, BY_DARKNESS, AS_MADE } by;
 } levels[] = {
-	{"+$L 0 %u", "intensity_y", 'Y', '-', BY_BRIGHTNESS},
-	{"+$L 1 %u", "intensity_m", 'M', '-', BY_BRIGHTNESS},
-	{"+$L 2 %u", "intensity_c", 'C', '-', BY_BRIGHTNESS},
-	{"+$C 0 %u", "contrast_y", 'Y', '-', BY_CONTRAST},
-	{"+$C 1 %u", "contrast_m", 'M', '-', BY_CONTRAST},
-	{"+$C 2 %u", "contrast_c", 'C', '-', BY_CONTRAST},
-	{"+C %u", "intensity_k", 'K', 'Y', BY_DARKNESS},
-	{"+C %u", "intensity_k_colour", 'K', '\0', BY_DARKNESS},
-	{"+CV %u", "intensity_varnish", 'O', '-', AS_MADE},
+	{"+$L 0 %u", "intensity-y", 'Y', '-', BY_BRIGHTNESS},
+	{"+$L 1 %u", "intensity-m", 'M', '-', BY_BRIGHTNESS},
+	{"+$L 2 %u", "intensity-c", 'C', '-', BY_BRIGHTNESS},
+	{"+$C 0 %u", "contrast-y", 'Y', '-', BY_CONTRAST},
+	{"+$C 1 %u", "contrast-m", 'M', '-', BY_CONTRAST},
+	{"+$C 2 %u", "contrast-c", 'C', '-', BY_CONTRAST},
+	{"+C %u", "intensity-k", 'K', 'Y', BY_DARKNESS},
+	{"+C %u", "intensity-k-colour", 'K', '\0', BY_DARKNESS},
+	{"+CV %u", "intensity-varnish", 'O', '-', AS_MADE},
 };
 
 /* A printer that does not know a setting is used as it is, unless another value was asked for. */
@@ -194,7 +194,7 @@ ribbon_send(struct printer *p, struct err *e)
 {
 	char name[64], text[48];
 
-	snprintf(name, sizeof name, "ribbon_%.32s", p->job.ribbon->name);
+	snprintf(name, sizeof name, "ribbon-%.32s", p->job.ribbon->name);
 	const char *value = epcl_setting(p, name);
 	if (!value[0])
 		return err_set(e, ERR_USAGE,
@@ -292,14 +292,14 @@ model_find(const struct usb_printer *id, const char *version)
 {
 	const char *texts[] = {id->device_id, id->model, version};
 
-	for (size_t i = 0; i < EPCL_N_MODELS; i++)
-		if (id->product && epcl_models[i].product == id->product)
-			return &epcl_models[i];
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		const struct printer_model *m = model_in(texts[i]);
 		if (m)
 			return m;
 	}
+	for (size_t i = 0; i < EPCL_N_MODELS; i++)
+		if (id->product && epcl_models[i].product == id->product)
+			return &epcl_models[i];
 	return NULL;
 }
 
@@ -319,14 +319,14 @@ settings_take(struct printer *p)
 	const struct printer_limits *limits = &p->link.transport->limits;
 
 	p->link.reply_ms =
-		limits->reply_ms ? limits->reply_ms : epcl_setting_number(p, "reply_ms", 2000);
+		limits->reply_ms ? limits->reply_ms : epcl_setting_number(p, "reply-ms", 2000);
 	p->link.plane_ms =
-		limits->plane_ms ? limits->plane_ms : epcl_setting_number(p, "plane_ms", 30000);
-	p->move_ms = limits->move_ms ? limits->move_ms : epcl_setting_number(p, "move_ms", 60000);
+		limits->plane_ms ? limits->plane_ms : epcl_setting_number(p, "plane-ms", 30000);
+	p->move_ms = limits->move_ms ? limits->move_ms : epcl_setting_number(p, "move-ms", 60000);
 	p->print_ms =
-		limits->print_ms ? limits->print_ms : epcl_setting_number(p, "print_ms", 120000);
-	p->link.gap_ms = epcl_setting_number(p, "reply_gap_ms", 50);
-	p->hold_ms = epcl_setting_number(p, "fault_hold_ms", 5000);
+		limits->print_ms ? limits->print_ms : epcl_setting_number(p, "print-ms", 120000);
+	p->link.gap_ms = epcl_setting_number(p, "reply-gap-ms", 50);
+	p->hold_ms = epcl_setting_number(p, "fault-hold-ms", 5000);
 	p->extended = strcmp(epcl_setting(p, "memory"), "extended") == 0;
 	p->replies = strcmp(epcl_setting(p, "replies"), "off") != 0;
 }

@@ -15,7 +15,7 @@ import privatecups
 BUILD = os.path.abspath(os.environ.get("builddir", "."))
 SERIAL = "ZEBRA001"
 # The emulator's own names for what no document tells (tests/emulator/model.c).
-DOCKS = {"dock_contactless": "SMC 2", "undock_print": "SME 0", "undock_eject": "SME 1"}
+DOCKS = {"dock-contactless": "SMC 2", "undock-print": "SME 0", "undock-eject": "SME 1"}
 CARDS = 2
 failed = 0
 
@@ -30,7 +30,7 @@ class Lab(privatecups.PrivateCups):
     """One printer, one job of CARDS cards."""
 
     def __init__(self, model, ribbon, settings, script=None, hopper=10):
-        lines = dict({"ribbon_ymckok": "tag", "fault_hold_ms": "300"}, **settings)
+        lines = dict({"ribbon-ymckok": "tag", "fault-hold-ms": "300"}, **settings)
         self.ribbon = ribbon
         super().__init__(BUILD, ["--model", model, "--serial", SERIAL, "--hopper", str(hopper),
                                  "--ribbon", f"{ribbon}:50", "--seed", "1", "--strict"], script=script,
@@ -87,10 +87,10 @@ def encodings():
     """However planes are sent, the same dots come onto the card."""
     runs = good_job("P430i, both sides, chip", "p430i", "ymckok", {})
     check("both sides of each card were printed", len(runs) == 2 * CARDS, sorted(runs))
-    for what, settings in (("plane by plane", {"memory": "standard"}), ("without mono runs", {"mono_compressed": "off"})):
+    for what, settings in (("plane by plane", {"memory": "standard"}), ("without mono runs", {"mono-compressed": "off"})):
         faces = good_job(f"P430i, {what}", "p430i", "ymckok", settings)
         check(f"{what}: the same faces", faces == runs, (faces, runs))
-    faces = good_job("P430i, 256 levels", "p430i", "ymckok", {"colour_levels": "256"})
+    faces = good_job("P430i, 256 levels", "p430i", "ymckok", {"colour-levels": "256"})
     check("256 levels: the black backs are the same",
           all(faces.get(k) == v for k, v in runs.items() if "back" in k), faces)
 
@@ -100,7 +100,7 @@ def refused():
         state, cards, stat = lab.job_run()
         message = lab.printer().get("printer-state-message", "")
         check("without a dock command the job is held and names the setting",
-              state == "pending-held" and "dock_contactless" in message, (state, message))
+              state == "pending-held" and "dock-contactless" in message, (state, message))
         check("and no card was touched", cards == ["queued"] and stat["hopper"] == 10, (cards, stat["hopper"]))
 
 

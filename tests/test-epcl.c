@@ -509,9 +509,29 @@ fake_rule(struct fake *f, const char *command)
 	return NULL;
 }
 
+/* Every command sent has its row; those that begin with X are this test's settings. */
+static void
+documented_check(const char *command)
+{
+	size_t n = strcspn(command, " [");
+	bool found = command[0] == 'X';
+
+	for (const struct printer_command *c = printer_epcl.commands; c->name && !found; c++)
+		found = strcspn(c->name, " ") == n && strncmp(c->name, command, n) == 0;
+	if (!found)
+		fail_msg("no row for the command %s", command);
+	for (const char *inner = command; command[0] == 'M' && command[1] == ' ' && *inner;) {
+		inner += inner == command ? 4 : 1; /* behind "M 1 ", behind '[' */
+		if (inner != command + 4 || strncmp(inner, "M ", 2) != 0)
+			documented_check(inner);
+		inner += strcspn(inner, "[");
+	}
+}
+
 static void
 fake_obey(struct fake *f, const char *command)
 {
+	documented_check(command);
 	struct rule *r = fake_rule(f, command);
 	const char *said;
 
@@ -625,7 +645,7 @@ static void
 fake_init(struct fake *f)
 {
 	*f = (struct fake){.base.ops = &fake_ops, .version = "P310i V2.10\r", .port = 0x18};
-	f->overrides[0] = (struct printer_override){"fault_hold_ms", "0"};
+	f->overrides[0] = (struct printer_override){"fault-hold-ms", "0"};
 	f->base.overrides = f->overrides;
 	f->base.n_overrides = 1;
 }
@@ -741,7 +761,7 @@ test_duplex(void **state)
 	(void)state;
 	fake_init(&f);
 	f.version = "P430i 1.0\r";
-	fake_set(&f, "ribbon_ymckok", "tag");
+	fake_set(&f, "ribbon-ymckok", "tag");
 	struct printer *p = fake_ready(&f, &p430i, &ymckok, true);
 	f.log[0] = '\0';
 	assert_int_equal(printer_epcl.print(p, &e), 0);
@@ -805,7 +825,7 @@ test_begin(void **state)
 	assert_string_equal(f.log, "+RIB 4|+C 10|");
 	job.ribbon = &ko;
 	assert_int_equal(printer_epcl.begin(p, &job, &e), ERR_USAGE);
-	assert_non_null(strstr(e.text, "ribbon_ko"));
+	assert_non_null(strstr(e.text, "ribbon-ko"));
 	job.ribbon = &ymckok;
 	assert_int_equal(printer_epcl.begin(p, &job, &e), ERR_USAGE);
 	job = (struct print_job){.ribbon = &black, .duplex = true};
@@ -834,14 +854,14 @@ test_station(void **state)
 	struct printer *p = fake_open(&f, &p310i);
 	assert_int_equal(printer_epcl.reach(p, PLACE_PRINT, &e), 0);
 	assert_int_equal(printer_epcl.reach(p, PLACE_CONTACTLESS, &e), ERR_USAGE);
-	assert_non_null(strstr(e.text, "dock_contactless"));
+	assert_non_null(strstr(e.text, "dock-contactless"));
 	assert_int_equal(printer_epcl.feed(p, PLACE_CONTACT, &e), ERR_USAGE);
 	assert_string_equal(f.log, "");
 	printer_epcl.close(p);
 	fake_init(&f);
-	fake_set(&f, "dock_contactless", "XD");
-	fake_set(&f, "undock_print", "XU");
-	fake_set(&f, "undock_eject", "XE");
+	fake_set(&f, "dock-contactless", "XD");
+	fake_set(&f, "undock-print", "XU");
+	fake_set(&f, "undock-eject", "XE");
 	p = fake_ready(&f, &p310i, &ymcko, false);
 	assert_int_equal(printer_epcl.feed(p, PLACE_CONTACTLESS, &e), 0);
 	f.log[0] = '\0';
@@ -1069,7 +1089,7 @@ test_place(void **state)
 	assert_true(st.blind);
 	printer_epcl.close(p);
 	fake_init(&f);
-	fake_set(&f, "place_query", "&P");
+	fake_set(&f, "place-query", "&P");
 	p = fake_open(&f, &p310i);
 	f.rules[0] = (struct rule){"&P", ANSWER,
 		"\x15"
