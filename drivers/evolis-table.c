@@ -88,8 +88,8 @@ const struct dialect evolis_numbered = {
 	.begin = numbered_begin,
 	.end = numbered_end,
 	SHARED_MOVES,
-	.question = {SHARED_QUESTIONS, [ASK_RIBBON_NAME] = "Rr", [ASK_RIBBON_LEFT] = "Rrt;count",
-		[ASK_RIBBON_SIZE] = "Rrt;qty"},
+	.question =
+		{SHARED_QUESTIONS, [ASK_RIBBON_LEFT] = "Rrt;count", [ASK_RIBBON_SIZE] = "Rrt;qty"},
 	.older = {[ASK_RIBBON_LEFT] = "Rco;i"},
 };
 
@@ -368,7 +368,7 @@ const struct printer_command evolis_commands[] = {
 	{"Rse;<sensor>", "probe", N_("other sensors"), GUIDE, CONFIDENCE_ONE_SOURCE},
 	{"Rcr", "status, before print", N_("OK unless at the end mark of a colour ribbon"), GUIDE,
 		CONFIDENCE_ONE_SOURCE},
-	{"Rr", "status, before print", N_("the kind of ribbon that is set"), GUIDE,
+	{"Rr", "status, before print (classic)", N_("the kind of ribbon that is set"), GUIDE,
 		CONFIDENCE_ONE_SOURCE},
 	{"Rco;c", "status", N_("cards printed"), GUIDE, CONFIDENCE_ONE_SOURCE},
 	{"Rco;r", "status", N_("cards until cleaning"), GUIDE, CONFIDENCE_ONE_SOURCE},

@@ -30,6 +30,15 @@ face_used(const struct face *f)
 	return false;
 }
 
+static void
+note_tell(struct pass *p)
+{
+	const char *note = p->driver->note ? p->driver->note(p->printer) : NULL;
+
+	if (note)
+		p->sink->message(p->sink, false, note);
+}
+
 /* Tells the printer ribbon and sides, once and again after it was reopened. */
 int
 pass_begin(struct pass *p, const struct stream_card *card, struct err *e)
@@ -39,11 +48,13 @@ pass_begin(struct pass *p, const struct stream_card *card, struct err *e)
 
 	if (!p->printer)
 		return fault_set(e, FAULT_UNPLUGGED, NULL);
+	note_tell(p);
 	if (p->begun && p->print.duplex == duplex)
 		return 0;
 	p->print.duplex = duplex;
 	rc = p->driver->begin(p->printer, &p->print, e);
 	p->begun = rc == 0;
+	note_tell(p);
 	return rc;
 }
 
