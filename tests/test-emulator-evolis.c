@@ -75,6 +75,12 @@ test_framing(void **state)
 		    "Dbmp;k;0;0;0;PNG...\x1bSs\r",
 			"BDbmp/4/6 CSs/0/0 "),
 		ROW("\x1b\r", "C/0/0 "),
+		ROW("\x1b"
+		    "Dbx;k;2;450;300;z\x1bSs\r",
+			"BDbx/4/0 S1 CSs/0/0 "),
+		ROW("\x1b"
+		    "Dbp;y;128;0;99999999;z\x1bSs\r",
+			"BDbp/4/0 S1 CSs/0/0 "),
 #undef ROW
 	};
 	(void)state;
@@ -238,6 +244,57 @@ test_expand_lines(void **state)
 	assert_int_equal(plane_expand(out, 256, 1, past, 6, &why), -1);
 }
 
+/* Whole lines in a compressed part; 0 when the last one is not complete, or too long. */
+static void
+test_lines(void **state)
+{
+	static const uint8_t two[] = {0xc0, 0xff, 0xc0, 0xff, 0xc0, 0x8a, 0x80, 0x00},
+			     past[] = {0xc0, 0xff, 0xc0, 0xff, 0xc0, 0x8b};
+	(void)state;
+	assert_int_equal(plane_lines(128, two, sizeof two), 2);
+	assert_int_equal(plane_lines(128, two, 6), 1);
+	assert_int_equal(plane_lines(128, two, 5), 0);
+	assert_int_equal(plane_lines(128, two, 4), 0);
+	assert_int_equal(plane_lines(128, past, sizeof past), 0);
+	assert_int_equal(plane_lines(2, two, sizeof two), 0);
+}
+
+/* Noise with the marks of the language in it: the parser keeps its bounds and finds the next
+ * command again, the plane decoders refuse what does not fit. */
+static void
+test_noise(void **state)
+{
+	static const char marks[] = "\x1b\r;;DbcxpmP0129k";
+	uint64_t seed = 0x5eed;
+	uint8_t *dye = malloc((size_t)LINES * DOTS);
+	(void)state;
+	assert_non_null(dye);
+	for (int round = 0; round < 3000; round++) {
+		struct parser p;
+		char in[96], out[4096];
+		size_t n = 0;
+		const char *why = NULL;
+		for (; n < sizeof in - 16; n++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			unsigned r = (unsigned)(seed >> 33);
+			in[n] = r & 1 ? marks[r / 2 % (sizeof marks - 1)] : (char)(r >> 8);
+		}
+		parser_init(&p);
+		transcript(&p, in, n, 7, out, sizeof out);
+		parser_reset(&p);
+		transcript(&p, "\x1bSs\r", 4, 4, out, sizeof out);
+		assert_non_null(strstr(out, "C"));
+		parser_done(&p);
+		for (unsigned levels = 2; levels <= 128; levels = levels == 2 ? 32 : levels * 2) {
+			unsigned lines = plane_lines(levels, (const uint8_t *)in, n);
+			assert_true(lines <= n);
+			int rc = plane_expand(dye, levels, 4, (const uint8_t *)in, n, &why);
+			assert_true(rc == 0 || why);
+		}
+	}
+	free(dye);
+}
+
 /* Section 9.1: 510 lines of 1 + 81 bytes and 506 of 2 make 42832. */
 static void
 test_expand_job(void **state)
@@ -326,6 +383,8 @@ main(void)
 		cmocka_unit_test(test_framing_plane),
 		cmocka_unit_test(test_unpack),
 		cmocka_unit_test(test_expand_lines),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_expand_job),
 		cmocka_unit_test(test_unprint),
 		cmocka_unit_test(test_params),

@@ -118,15 +118,15 @@ parser_binary(struct parser *p)
 							   : 0;
 		break;
 	case SIZE_LINES:
-		n = 0;
-		if (number_parse(p->argv[1], 256, &levels) && number_parse(p->argv[3], LINES, &n))
-			n = plane_size((unsigned)levels, (unsigned)n);
+		if (!number_parse(p->argv[1], 256, &levels) || !number_parse(p->argv[3], LINES, &n))
+			n = 0;
+		n = plane_size((unsigned)levels, (unsigned)n);
 		break;
 	case SIZE_RESOLUTION: /* lines follow the feed's resolution */
-		n = 0;
-		if (number_parse(p->argv[1], 256, &levels) && number_parse(p->argv[2], 1200, &n) &&
-			n % 300 == 0)
-			n = plane_size((unsigned)levels, LINES * (unsigned)(n / 300));
+		if (!number_parse(p->argv[1], 256, &levels) ||
+			!number_parse(p->argv[2], 1200, &n) || n % 300)
+			n = 0;
+		n = plane_size((unsigned)levels, LINES * (unsigned)(n / 300));
 		break;
 	case SIZE_COUNT_4TH:
 		if (!number_parse(p->argv[p->argc - 1], COMMAND_BIN_MAX, &n))

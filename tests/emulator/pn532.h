@@ -8,6 +8,8 @@
 
 #include "tests/emulator/emulator.h"
 
+#include <stdio.h>
+
 /* ---- frames (pn532-frame.c) ---- */
 
 /* TFI, command code and data of the longest extended frame. */
@@ -57,5 +59,38 @@ enum pn532_outcome pn532_core_run(struct pn532_core *core, const uint8_t *cmd, s
 unsigned pn532_core_time_us(const struct pn532_core *core, const uint8_t *cmd, size_t len);
 /* A command code's name, for the log. */
 const char *pn532_command_name(uint8_t code);
+
+/* ---- the port and its thread (pn532.c), and what the console does to them (pn532-control.c) ----
+ */
+
+/* Set by pn532_control, used up by the thread; guarded by the lock. */
+struct pn532_faults {
+	bool mute;
+	unsigned deaf, drop, garbage, bad_dcs, status_left;
+	uint8_t status;
+};
+
+struct pn532 {
+	struct pn532_core core; /* the thread's own */
+	struct hsu_input input;
+	uint8_t last[HSU_FRAME_MAX]; /* the last response, for a NACK */
+	size_t last_len;
+	uint8_t pending[HSU_BODY_MAX]; /* a poll that waits for a card */
+	size_t pending_len;
+	int master, slave; /* -1: unplugged */
+
+	char *link_path;
+	pthread_t thread;
+	int wake[2];
+	pthread_mutex_t lock;
+	pthread_cond_t settled; /* plugged has become want_plugged */
+	bool plugged, want_plugged, stop, timing;
+	unsigned baud, frames;
+	bool registers_odd, strict_halt;
+	struct pn532_faults faults;
+	FILE *log;
+};
+
+void reader_wake(struct pn532 *p);
 
 #endif
