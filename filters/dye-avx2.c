@@ -109,39 +109,52 @@ two_look_up(const struct dye_table *t, const struct eight *e, int i)
 }
 
 WITH_AVX2 static inline __m256i
-eight_look_up(const struct dye_table *t, __m256i rgb)
+eight_look_up(const struct dye_table *t, const struct eight *e)
 {
-	struct eight e;
-
-	eight_find(&e, rgb);
-	__m256i a = _mm256_packs_epi32(two_look_up(t, &e, 0), two_look_up(t, &e, 2));
-	__m256i b = _mm256_packs_epi32(two_look_up(t, &e, 4), two_look_up(t, &e, 6));
+	__m256i a = _mm256_packs_epi32(two_look_up(t, e, 0), two_look_up(t, e, 2));
+	__m256i b = _mm256_packs_epi32(two_look_up(t, e, 4), two_look_up(t, e, 6));
 	/* Words 0 2 4 6 and 1 3 5 7, half by half. */
 	return _mm256_permutevar8x32_epi32(
 		_mm256_packus_epi16(a, b), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
+/*
+ * First all places, then all look-ups: each has a long chain of steps, and a processor sees far
+ * enough ahead to do several of one kind at a time but not of both after each other. Most of a card
+ * is plain: the same eight words again need no look.
+ */
+WITH_AVX2 static void
+row_look_up(const struct dye_table *t, __m256i *words, size_t n)
+{
+	const __m256i light = _mm256_set1_epi32(0xffffff);
+	__m256i seen = _mm256_setzero_si256(), dye = seen;
+	struct eight place[DYE_TILE_COLS / 8];
+	bool same[DYE_TILE_COLS / 8];
+
+	for (size_t i = 0; i < n; i++) {
+		__m256i now = _mm256_and_si256(_mm256_loadu_si256(words + i), light);
+		same[i] = i && _mm256_movemask_epi8(_mm256_cmpeq_epi32(now, seen)) == -1;
+		if (!same[i])
+			eight_find(&place[i], now);
+		seen = now;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!same[i])
+			dye = eight_look_up(t, &place[i]);
+		_mm256_storeu_si256(words + i, dye);
+	}
+}
+
 WITH_AVX2 void
 dye_avx2_table(const struct dye_table *t, uint32_t *words, size_t n)
 {
-	const __m256i light = _mm256_set1_epi32(0xffffff);
-	__m256i seen = _mm256_setzero_si256(), dye;
-	uint32_t black = 0;
-	size_t i = 0;
-
-	dye_words_table(t, &black, 1);
-	dye = _mm256_set1_epi32((int)black);
-	/* Most of a card is plain: the same eight words again need no look. */
-	for (; i + 8 <= n; i += 8) {
-		__m256i *p = (__m256i *)(void *)(words + i);
-		__m256i now = _mm256_and_si256(_mm256_loadu_si256(p), light);
-		if (_mm256_movemask_epi8(_mm256_cmpeq_epi32(now, seen)) != -1) {
-			seen = now;
-			dye = eight_look_up(t, now);
-		}
-		_mm256_storeu_si256(p, dye);
+	while (n >= 8) {
+		size_t part = n < DYE_TILE_COLS ? n / 8 : DYE_TILE_COLS / 8;
+		row_look_up(t, (__m256i *)(void *)words, part);
+		words += 8 * part;
+		n -= 8 * part;
 	}
-	dye_words_table(t, words + i, n - i);
+	dye_words_table(t, words, n);
 }
 
 /* Half a register holds one line: Y and M (kind 0) or C (kind 1), eight dots each. */
