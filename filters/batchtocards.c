@@ -11,8 +11,6 @@
 #include "filters/filter-job.h"
 
 #include <glib.h>
-#include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,8 +67,9 @@ template_find(struct filter *f, struct err *e)
 }
 
 static int
-batch_begin(struct filter *f, int argc, char **argv, struct err *e)
+batch_begin(void *filter, int argc, char **argv, struct err *e)
 {
+	struct filter *f = filter;
 	const char *type = getenv("CONTENT_TYPE");
 	int rc = 0;
 
@@ -137,8 +136,9 @@ card_fill(struct filter *f, unsigned number, struct stream_card *card, struct er
 /* 0, or the error that belongs into the stream; *written is not 0 when the stream itself is broken.
  */
 static int
-cards_write(struct filter *f, int *written, struct err *e)
+cards_write(void *filter, int *written, struct err *e)
 {
+	struct filter *f = filter;
 	unsigned n = batch_info(f->batch)->n_records;
 
 	for (unsigned number = 1; number <= n; number++) {
@@ -162,8 +162,9 @@ cards_write(struct filter *f, int *written, struct err *e)
 /* A person knows the batch by its job. The job's title is not shown: a file may be called like a
  * holder. */
 static void
-cause_rename(const struct filter *f, const char *job, struct err *cause)
+cause_rename(const void *filter, const char *job, struct err *cause)
 {
+	const struct filter *f = filter;
 	const struct err found = *cause;
 	size_t len = strlen(f->asked.path);
 
@@ -187,39 +188,11 @@ filter_done(struct filter *f)
 int
 main(int argc, char **argv)
 {
+	static const struct filter_steps steps = {batch_begin, cards_write, cause_rename};
 	struct filter f = {0};
-	struct err cause = {0}, e = {0};
 
-	setlocale(LC_ALL, "");
-	bindtextdomain("cardspool", LOCALEDIR);
-	textdomain("cardspool");
-	signal(SIGPIPE, SIG_IGN);
-	if (argc < 6 || argc > 7) {
-		fprintf(stderr, "ERROR: %s job user title copies options [file]\n", argv[0]);
-		return 1;
-	}
-	/* A banner is a page of paper; a card printer has none to give. */
-	bool banner = filter_job_banner();
-	int rc = filter_job_read(&f.asked, argc, argv, &cause);
-	snprintf(f.job.ribbon, sizeof f.job.ribbon, "%s",
-		f.asked.ribbon.name ? f.asked.ribbon.name : "");
-	if (!rc && !banner)
-		rc = batch_begin(&f, argc, argv, &cause);
-	int written = stream_write_begin(STDOUT_FILENO, &f.job, &e);
-	if (!written && banner)
-		written = stream_write_end(STDOUT_FILENO, 0, &e);
-	else if (!written && !rc)
-		rc = cards_write(&f, &written, &cause);
-	cause_rename(&f, argv[1], &cause);
-	if (rc && !written && !banner)
-		written = stream_write_error(STDOUT_FILENO, &cause, &e);
-	if (written)
-		fprintf(stderr, "DEBUG: the stream was not taken: %s\n",
-			e.text[0] ? e.text : cause.text);
-	else if (rc)
-		fprintf(stderr, "DEBUG: the job ends early with code %d\n", cause.code);
+	f.asked.spool_fd = -1;
+	int status = filter_job_run(&f.asked, &f.job, &steps, &f, argc, argv);
 	filter_done(&f);
-	/* A backend that stopped reading has told CUPS why; a failing filter would hide it for
-	 * ever. */
-	return 0;
+	return status;
 }

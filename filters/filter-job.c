@@ -13,6 +13,8 @@
 #include <cups/ppd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +205,43 @@ filter_job_banner(void)
 	const char *type = getenv("CUPS_FILETYPE");
 
 	return type && !strcmp(type, "job-sheet");
+}
+
+int
+filter_job_run(struct filter_job *j, struct stream_job *stream, const struct filter_steps *steps,
+	void *f, int argc, char **argv)
+{
+	struct err cause = {0}, e = {0};
+
+	setlocale(LC_ALL, "");
+	bindtextdomain("cardspool", LOCALEDIR);
+	textdomain("cardspool");
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 6 || argc > 7) {
+		fprintf(stderr, "ERROR: %s job user title copies options [file]\n", argv[0]);
+		return 1;
+	}
+	/* A banner is a page of paper; a card printer has none to give. */
+	bool banner = filter_job_banner();
+	int rc = filter_job_read(j, argc, argv, &cause);
+	snprintf(stream->ribbon, sizeof stream->ribbon, "%s", j->ribbon.name ? j->ribbon.name : "");
+	if (!rc && !banner)
+		rc = steps->begin(f, argc, argv, &cause);
+	int written = stream_write_begin(STDOUT_FILENO, stream, &e);
+	if (!written && banner)
+		written = stream_write_end(STDOUT_FILENO, 0, &e);
+	else if (!written && !rc)
+		rc = steps->cards(f, &written, &cause);
+	if (steps->rename)
+		steps->rename(f, argv[1], &cause);
+	if (rc && !written && !banner)
+		written = stream_write_error(STDOUT_FILENO, &cause, &e);
+	if (written)
+		fprintf(stderr, "DEBUG: the stream was not taken: %s\n",
+			e.text[0] ? e.text : cause.text);
+	else if (rc)
+		fprintf(stderr, "DEBUG: the job ends early with code %d\n", cause.code);
+	return 0;
 }
 
 void

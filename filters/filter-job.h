@@ -25,8 +25,8 @@ struct filter_job {
 	char model[64];          /* as the PPD names it, "" = none */
 	struct print_look look;  /* by filter_job_look; dye is the table below */
 	struct dye_table *dye;
-	int darkness;            /* of the resin, for the printer: -10 ... 10 */
-	int spool_fd;            /* what came on stdin, without a name; -1 = none */
+	int darkness; /* of the resin, for the printer: -10 ... 10 */
+	int spool_fd; /* what came on stdin, without a name; -1 = none */
 };
 
 /* Reads arguments, options and PPD. ERR_INPUT for people. End with filter_job_done in any case. */
@@ -42,6 +42,22 @@ char *filter_job_folder(const char *key, const char *fallback);
 /* Fills look and darkness from the options and the profile's file (job-look.c). */
 int filter_job_look(struct filter_job *j, struct err *e);
 bool filter_job_banner(void);
+
+/* What differs between the filters; f is the filter's own. */
+struct filter_steps {
+	/* Everything before the stream's head; fills its struct stream_job. */
+	int (*begin)(void *f, int argc, char **argv, struct err *e);
+	/* The cards and the end. 0, or the error that belongs into the stream; *written is not 0
+	 * when the stream itself is broken. */
+	int (*cards)(void *f, int *written, struct err *e);
+	/* Words the cause anew for who knows the job only; may be NULL. */
+	void (*rename)(const void *f, const char *job, struct err *cause);
+};
+/* A filter's run from its arguments to the end of its stream on stdout. Reads j; the caller ends it
+ * with filter_job_done in any case. Returns the exit status: 0 once the arguments are there,
+ * because a failing filter would hide what the backend tells CUPS. */
+int filter_job_run(struct filter_job *j, struct stream_job *stream,
+	const struct filter_steps *steps, void *f, int argc, char **argv);
 void filter_job_done(struct filter_job *j);
 
 #endif

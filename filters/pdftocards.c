@@ -12,8 +12,6 @@
 #include "filters/pdf.h"
 
 #include <glib.h>
-#include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,8 +262,9 @@ pages_check(struct filter *f, struct err *e)
 
 /* *written is not 0 when the stream itself is broken. */
 static int
-cards_write(struct filter *f, int *written, struct err *e)
+cards_write(void *filter, int *written, struct err *e)
 {
+	struct filter *f = filter;
 	unsigned rounds = f->collate ? f->job.copies : 1, each = f->collate ? 1 : f->job.copies;
 
 	for (unsigned round = 1; round <= rounds; round++)
@@ -331,8 +330,9 @@ job_name(struct filter *f, const char *id, struct err *e)
 }
 
 static int
-job_begin(struct filter *f, int argc, char **argv, struct err *e)
+job_begin(void *filter, int argc, char **argv, struct err *e)
 {
+	struct filter *f = filter;
 	int rc = type_check(e);
 
 	if (!rc)
@@ -370,37 +370,11 @@ filter_done(struct filter *f)
 int
 main(int argc, char **argv)
 {
+	static const struct filter_steps steps = {job_begin, cards_write, NULL};
 	struct filter f = {0};
-	struct err cause = {0}, e = {0};
 
-	setlocale(LC_ALL, "");
-	bindtextdomain("cardspool", LOCALEDIR);
-	textdomain("cardspool");
-	signal(SIGPIPE, SIG_IGN);
-	if (argc < 6 || argc > 7) {
-		fprintf(stderr, "ERROR: %s job user title copies options [file]\n", argv[0]);
-		return 1;
-	}
-	bool banner = filter_job_banner();
-	int rc = filter_job_read(&f.job, argc, argv, &cause);
-	snprintf(f.stream.ribbon, sizeof f.stream.ribbon, "%s",
-		f.job.ribbon.name ? f.job.ribbon.name : "");
-	if (!rc && !banner)
-		rc = job_begin(&f, argc, argv, &cause);
-	int written = stream_write_begin(STDOUT_FILENO, &f.stream, &e);
-	if (!written && banner)
-		written = stream_write_end(STDOUT_FILENO, 0, &e);
-	else if (!written && !rc)
-		rc = cards_write(&f, &written, &cause);
-	if (rc && !written && !banner)
-		written = stream_write_error(STDOUT_FILENO, &cause, &e);
-	if (written)
-		fprintf(stderr, "DEBUG: the stream was not taken: %s\n",
-			e.text[0] ? e.text : cause.text);
-	else if (rc)
-		fprintf(stderr, "DEBUG: the job ends early with code %d\n", cause.code);
+	f.job.spool_fd = -1;
+	int status = filter_job_run(&f.job, &f.stream, &steps, &f, argc, argv);
 	filter_done(&f);
-	/* A backend that stopped reading has told CUPS why; a failing filter would hide it for
-	 * ever. */
-	return 0;
+	return status;
 }
