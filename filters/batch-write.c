@@ -34,9 +34,10 @@ struct writer {
 static int
 entry_add(struct writer *w, const char *name, const void *bytes, size_t len, struct err *e)
 {
-	void *copy = malloc(len ? len : 1);
+	/* libzip does not free a buffer without bytes. */
+	void *copy = len ? malloc(len) : NULL;
 
-	if (!copy)
+	if (len && !copy)
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
 	if (len)
 		memcpy(copy, bytes, len);
