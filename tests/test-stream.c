@@ -19,7 +19,8 @@
 static const struct stream_job sample_job = {.template_name = "special-operation",
 	.order = "2026-001",
 	.ribbon = "ymckok",
-	.n_cards = 2};
+	.n_cards = 2,
+	.darkness = -7};
 
 static void
 card_make(struct stream_card *c, unsigned number)
