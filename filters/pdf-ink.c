@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLACK_MAX = 2, WHITE = 0xffffff, HALF = 128 };
+/* K_ONLY: what poppler makes of DeviceCMYK 0 0 0 1, the black of programs for print shops. */
+enum { BLACK_MAX = 2, K_ONLY = 0x231f20, WHITE = 0xffffff, HALF = 128 };
 
 /* What a pixel is for the resin. */
 enum { MARK_RESIN = 1, MARK_RIM = 2, MARK_GRAY = 4 };
@@ -36,8 +37,9 @@ static const uint8_t cluster[64] = {24, 10, 12, 26, 35, 47, 49, 37, 8, 0, 2, 14,
 static bool
 pixel_black(uint32_t p)
 {
-	return (p & 255) <= BLACK_MAX && (p >> 8 & 255) <= BLACK_MAX &&
-	       (p >> 16 & 255) <= BLACK_MAX;
+	return ((p & 255) <= BLACK_MAX && (p >> 8 & 255) <= BLACK_MAX &&
+		       (p >> 16 & 255) <= BLACK_MAX) ||
+	       (p & WHITE) == K_ONLY;
 }
 
 static bool

@@ -113,6 +113,10 @@ def check_sides(desk):
           black(cards[0], "front", 32), (state, line, cards))
     state, line, cards = desk.print(four, "page-ranges=1-2", "copies=2")
     check("copies", state == "completed" and len(cards) == 4, (state, line, cards))
+    for what, words, order in (("uncollated", (), [12, 12, 22, 22]), ("collated", ("collate=true",), [12, 22, 12, 22])):
+        state, line, cards = desk.print(four, "page-ranges=1-2", "copies=2", *words)
+        got = [next((x for x in (12, 22) if black(card, "front", x)), 0) for card in cards]
+        check(f"copies {what}: in this order {order}", state == "completed" and got == order, (state, line, got))
     state, line, cards = desk.print(three, "page-ranges=1", "job-sheets=standard,none")
     check("a banner makes no card", len(cards) == 1, (state, line, cards))
 
