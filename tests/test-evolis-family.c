@@ -444,8 +444,6 @@ test_status_words(void **state)
 	}
 }
 
-/* ---- the ribbon that changes ----------------------------------------------------------------- */
-
 static void
 test_ribbon_changes(void **state)
 {
