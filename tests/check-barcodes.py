@@ -4,6 +4,7 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -133,6 +134,21 @@ def modules_check(work):
           len({rows[y][3 * 200:3 * 800] for y in range(height // 2 - 95, height // 2 + 95)}) == 1)
 
 
+def smallest_check(work):
+    """Each kind in the least place it takes, which the error about a place too small tells."""
+    tight = {"qr": (3, 90, 90), "code128": (2, 150, 60), "code39": (2, 150, 60), "pdf417": (2, 190, 90), "datamatrix": (3, 46, 46)}
+    for kind, (module, width, height) in tight.items():
+        value = "EMP-004217" if kind.startswith("code") else "EMP-004217 DEPARTMENT 7, ROOM 12"
+        _, error = card(work, kind, value, width, height)
+        told = re.search(r"needs (\d+) x (\d+) dots with modules of (\d+) dots", error)
+        check(f"{kind}: the place it needs is told", told and int(told[3]) == module, error)
+        if not told:
+            continue
+        path, error = card(work, kind, value, int(told[1]), max(int(told[2]), height))
+        got = [reader(path) for reader in READERS[kind]] if path else error
+        check(f"{kind}: modules of {module} dots are read back", path and value in got, got)
+
+
 def main():
     missing = [p for p in ("zbarimg", "dmtxread", "ZXingReader") if not shutil.which(p)]
     if missing:
@@ -148,6 +164,7 @@ def main():
                 check(f"{kind}: {value[:24]!r} is read back", good, got)
             path, error = card(work, kind, VALUES[kind][0], ribbon="ko")
             check(f"{kind}: on a ribbon without dye", path and READERS[kind][-1](path) == VALUES[kind][0], error)
+        smallest_check(work)
         modules_check(work)
         for kind, value, words in (("code39", "emp-1", "U+0065"), ("code128", "工号1", "U+5DE5"),
                                    ("code128", "x" * 90, "too long"), ("code128", "x" * 30, "needs"), ("qr", "x" * 255, "needs")):
