@@ -252,6 +252,7 @@ struct printer;
 struct printer_driver {
 	const char *family; /* "evolis" */
 	const uint16_t *vendors; /* USB vendor ids, 0-terminated */
+	bool vendor_shared; /* machines of other kinds carry the same vendor id */
 	const struct printer_model *models;
 	size_t n_models;
 	/* Asks the printer what it is; takes the transport (closes it on failure too). */
@@ -291,6 +292,8 @@ extern const struct printer_driver *const printer_drivers[]; /* generated; ends 
 const struct printer_driver *printer_driver_by_vendor(uint16_t vendor);
 /* Model row by the MDL of a 1284 id; NULL if unknown. */
 const struct printer_model *printer_model_find(const struct printer_driver *d, const char *mdl);
+/* Its name as a file's: "Dualys 3" -> "dualys3". What its PPD is called. */
+void printer_model_file(char *out, size_t max, const struct printer_model *m);
 const char *card_place_name(enum card_place place);
 
 /* ---- stations (chip readers) ---------------------------------------------------------------------------- */
@@ -327,6 +330,19 @@ extern const struct station_driver *const station_drivers[]; /* ends with NULL *
 /* Opens by address: "nfc:pn532_uart:/dev/ttyUSB0:115200". Takes the exclusive lock of that address. */
 int station_open(struct station **out, const char *address, struct err *e);
 void station_close(struct station *s);
+
+/* Readers that are known by their USB ids (station-usb.c); ends with vendor 0. */
+enum station_usb_kind { STATION_USB_NFC, STATION_USB_SERIAL };
+struct station_usb {
+	uint16_t vendor, product;
+	enum station_usb_kind kind;
+	const char *driver; /* libnfc's: "pn532_uart" */
+	const char *name;
+};
+extern const struct station_usb station_usb[];
+const struct station_usb *station_usb_find(uint16_t vendor, uint16_t product); /* NULL: none */
+/* Do both plugs ("1-2.3") hang on one hub that is not the computer's own? */
+bool usb_same_hub(const char *one, const char *two);
 
 /* ---- writing a chip (mifare.c) ---------------------------------------------------------------------------- */
 
@@ -380,7 +396,7 @@ int session_read(struct chip_session *c, unsigned block, enum key_kind kind, enu
 /*
  * Writes and proves one MIFARE Classic 1K: type checked, transport keys tried in every sector before the
  * first write, data blocks from the high sectors down, read back and compared, MAC, trailers last with the
- * sector 0 trailer at the very end, field reset, every new key A and B authenticated, data read once more.
+ * sector 0 trailer at the very end, field reset, every new key A and B authenticated, conditions and MAC read.
  * 0 only when all of that held. ERR_FAULT: the chip is not good, err.fault says why. resume: the chip may
  * already carry part of this very image (same UID, after an interruption).
  */
@@ -395,6 +411,8 @@ int chip_read(struct station *s, const struct chip_id *id, const struct chip_key
 	uint64_t blocks, struct chip_image *out, struct err *e);
 /* True if every sector answers to the transport key: a blank chip. */
 int chip_blank(struct station *s, const struct chip_id *id, bool *blank, struct err *e);
+/* In mifare-session.c. FAULT_CHIP_TYPE: not a MIFARE Classic 1K. */
+int chip_type_check(const struct chip_id *id, struct err *e);
 /* Waits up to wait_ms for exactly one chip; FAULT_NO_CHIP, FAULT_CHIP_TWO, FAULT_CHIP_TYPE. */
 int chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e);
 

@@ -389,6 +389,7 @@ static const uint16_t vendors[] = {0x0a5f, 0};
 const struct printer_driver printer_epcl = {
 	.family = "epcl",
 	.vendors = vendors,
+	.vendor_shared = true, /* label printers */
 	.models = epcl_models,
 	.n_models = EPCL_N_MODELS,
 	.open = epcl_open,

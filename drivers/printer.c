@@ -65,6 +65,17 @@ printer_model_find(const struct printer_driver *d, const char *mdl)
 	return best ? best : family;
 }
 
+void
+printer_model_file(char *out, size_t max, const struct printer_model *m)
+{
+	size_t n = 0;
+
+	for (const char *c = m->mdl; *c && n + 1 < max; c++)
+		if (isalnum((unsigned char)*c))
+			out[n++] = (char)tolower((unsigned char)*c);
+	out[n] = '\0';
+}
+
 const char *
 card_place_name(enum card_place place)
 {

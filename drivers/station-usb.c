@@ -1,0 +1,49 @@
+/*
+ * station-usb.c - the chip readers on USB that stations are built with, by their ids.
+ *
+ * Owns the table and the choice of the reader that belongs to a printer: the one behind the same
+ * hub, as inside a printer's case. Data and look-up only. Sources: libnfc's own table of devices
+ * for the readers, the USB id list for the bridges.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#include "drivers/driver.h"
+
+#include <string.h>
+
+const struct station_usb station_usb[] = {
+	{0x04cc, 0x0531, STATION_USB_NFC, "pn53x_usb", "NXP PN531"},
+	{0x04cc, 0x2533, STATION_USB_NFC, "pn53x_usb", "NXP PN533"},
+	{0x04e6, 0x5591, STATION_USB_NFC, "pn53x_usb", "SCM SCL3711"},
+	{0x04e6, 0x5594, STATION_USB_NFC, "pn53x_usb", "SCM SCL3712"},
+	{0x054c, 0x0193, STATION_USB_NFC, "pn53x_usb", "Sony PN531"},
+	{0x054c, 0x02e1, STATION_USB_NFC, "pn53x_usb", "Sony RC-S360"},
+	{0x1fd3, 0x0608, STATION_USB_NFC, "pn53x_usb", "ASK LoGO"},
+	{0x072f, 0x2200, STATION_USB_NFC, "acr122_usb", "ACS ACR122"},
+	{0x072f, 0x90cc, STATION_USB_NFC, "acr122_usb", "ACS Touchatag"},
+	/* What stands behind one of these cannot be told from its ids. */
+	{0x0403, 0x6001, STATION_USB_SERIAL, "pn532_uart", "FTDI serial bridge"},
+	{0x067b, 0x2303, STATION_USB_SERIAL, "pn532_uart", "PL2303 serial bridge"},
+	{0x10c4, 0xea60, STATION_USB_SERIAL, "pn532_uart", "CP210x serial bridge"},
+	{0x1a86, 0x7523, STATION_USB_SERIAL, "pn532_uart", "CH340 serial bridge"},
+	{0, 0, STATION_USB_NFC, NULL, NULL},
+};
+
+const struct station_usb *
+station_usb_find(uint16_t vendor, uint16_t product)
+{
+	for (const struct station_usb *s = station_usb; s->vendor; s++)
+		if (s->vendor == vendor && s->product == product)
+			return s;
+	return NULL;
+}
+
+/* "1-2.3" and "1-2.4" hang on hub "1-2"; what hangs on a root port shares the computer only. */
+bool
+usb_same_hub(const char *one, const char *two)
+{
+	const char *dot = strrchr(one, '.');
+	size_t n = dot ? (size_t)(dot - one) : 0;
+
+	return n > 0 && strncmp(one, two, n) == 0 && two[n] == '.' && !strchr(two + n + 1, '.');
+}
