@@ -11,9 +11,21 @@
  */
 #include "drivers/driver.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-enum { recoveries_max = 8 }; /* broken exchanges of one chip before it counts as bad */
+enum {
+	recoveries_max = 8, /* broken exchanges of one chip before it counts as bad */
+	select_pause_ms = 20
+};
+
+static const struct {
+	uint8_t atqa[2], sak;
+	size_t uid_len;
+} chip_types[] = {
+	{{0x00, 0x04}, 0x08, 4}, {{0x00, 0x44}, 0x08, 7}, {{0x00, 0x04}, 0x88, 4}, /* Infineon's */
+};
 
 const uint8_t chip_transport_key[MIFARE_KEY_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
@@ -154,4 +166,47 @@ chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *k
 		if (blocks >> b & 1u)
 			rc = session_read(&c, b, KEY_A, CHIP_KEYS_CARD, out->block[b], e);
 	return rc;
+}
+
+int
+chip_type_check(const struct chip_id *id, struct err *e)
+{
+	char raw[ERR_RAW_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(chip_types); i++)
+		if (memcmp(id->atqa, chip_types[i].atqa, sizeof id->atqa) == 0 &&
+			id->sak == chip_types[i].sak && id->uid_len == chip_types[i].uid_len)
+			return 0;
+	snprintf(raw, sizeof raw, "ATQA %02x%02x SAK %02x, UID of %zu bytes", id->atqa[0],
+		id->atqa[1], id->sak, id->uid_len);
+	return fault_set(e, FAULT_CHIP_TYPE, raw);
+}
+
+int
+chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += wait_ms / 1000;
+	end.tv_nsec += wait_ms % 1000 * 1000000L;
+	if (end.tv_nsec >= 1000000000L) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000L;
+	}
+	for (;;) {
+		int rc = s->driver->select(s, NULL, out, e);
+		if (rc)
+			return rc;
+		if (out->uid_len)
+			break;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > end.tv_sec ||
+			(now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec))
+			return fault_set(e, FAULT_NO_CHIP, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = select_pause_ms * 1000000L}, NULL);
+	}
+	if (out->cards_in_field > 1)
+		return fault_set(e, FAULT_CHIP_TWO, NULL);
+	return chip_type_check(out, e);
 }

@@ -5,7 +5,9 @@
  * written before every sector has answered to its transport key with transport access conditions;
  * block 0 is never written; a write whose outcome is not known is settled by selecting the same UID
  * again and reading, and repeated once at most; a trailer is written only over a sector that still
- * shows the transport trailer. On failure err.fault says what the chip is good for; the keys on the
+ * shows the transport trailer, and only when all data was read back. Each block is read back once
+ * and no oftener, for the reader's line is slower than the chip: doc/STATIONS.md says which
+ * exchange proves what. On failure err.fault says what the chip is good for; the keys on the
  * stack are wiped on every way out.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
@@ -14,10 +16,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
-	select_pause_ms = 20,
 	trailer_access = MIFARE_KEY_LEN,      /* offset of the access bytes */
 	trailer_general = trailer_access + 3, /* of the general-purpose byte */
 	trailer_key_b = trailer_general + 1
@@ -35,13 +35,6 @@ static const uint8_t card_access[4] = {4, 4, 4, 3};
  * left as delivered.
  */
 static const uint8_t general_byte = 0x69;
-
-static const struct {
-	uint8_t atqa[2], sak;
-	size_t uid_len;
-} chip_types[] = {
-	{{0x00, 0x04}, 0x08, 4}, {{0x00, 0x44}, 0x08, 7}, {{0x00, 0x04}, 0x88, 4}, /* Infineon's */
-};
 
 static bool
 block_in(uint64_t blocks, unsigned block)
@@ -135,10 +128,11 @@ trailer_stands(struct chip_session *c, unsigned sector, enum chip_key_set set, s
 	       trailer_has(seen, card_access) && seen[trailer_general] == general_byte;
 }
 
+/* An answered write is believed until the proof; one without an answer is settled here. */
 static int
 trailer_write(struct chip_session *c, unsigned sector, struct err *e)
 {
-	uint8_t trailer[CHIP_BLOCK_LEN], seen[CHIP_BLOCK_LEN];
+	uint8_t trailer[CHIP_BLOCK_LEN];
 	const unsigned block = chip_trailer(sector);
 	struct err cause = {0};
 	int rc = trailer_build(trailer, c->keys->key[sector], e);
@@ -147,11 +141,7 @@ trailer_write(struct chip_session *c, unsigned sector, struct err *e)
 		rc = session_open(c, sector, KEY_A, CHIP_KEYS_TRANSPORT, e);
 		if (rc)
 			break;
-		bool sent = c->station->driver->write(c->station, block, trailer, &cause) == 0;
-		/* The session that wrote may still read: most chips are settled without a
-		 * selection. */
-		if (sent && c->station->driver->read(c->station, block, seen, &cause) == 0 &&
-			trailer_has(seen, card_access) && seen[trailer_general] == general_byte)
+		if (c->station->driver->write(c->station, block, trailer, &cause) == 0)
 			goto written;
 		rc = session_select(c, false, e);
 		if (rc)
@@ -320,9 +310,10 @@ place_blocks(struct chip_session *c, const struct chip_image *full, uint64_t blo
 	return rc;
 }
 
-/* After a field reset: both new keys of every sector, the access conditions, the data once more. */
+/* Both new keys of a sector and its access conditions; blocks: these are compared too. */
 static int
-prove_sector(struct chip_session *c, const struct chip_image *full, unsigned sector, struct err *e)
+prove_sector(struct chip_session *c, const struct chip_image *full, uint64_t blocks,
+	unsigned sector, struct err *e)
 {
 	uint8_t seen[CHIP_BLOCK_LEN];
 	struct err cause = {0};
@@ -338,7 +329,7 @@ prove_sector(struct chip_session *c, const struct chip_image *full, unsigned sec
 		return rc;
 	}
 	for (unsigned b = sector * CHIP_SECTOR_BLOCKS; b < chip_trailer(sector); b++) {
-		if (!block_in(full->data | full->mac, b))
+		if (!block_in(blocks, b))
 			continue;
 		rc = session_read(c, b, KEY_A, CHIP_KEYS_CARD, seen, e);
 		if (rc)
@@ -355,28 +346,39 @@ prove_sector(struct chip_session *c, const struct chip_image *full, unsigned sec
 	return cause.code;
 }
 
+/* A trailer that the reader said was written, and was not: the sector is open as it was. */
 static int
-prove_chip(struct chip_session *c, const struct chip_image *full, struct err *e)
+trailer_repair(struct chip_session *c, const struct chip_image *full, uint64_t blocks,
+	unsigned sector, const struct err *proof, struct err *e)
 {
-	int rc = session_select(c, true, e);
-
-	for (unsigned i = CHIP_SECTORS; rc == 0 && i-- > 0;)
-		rc = prove_sector(c, full, i, e);
-	return rc;
+	if (proof->fault != FAULT_CHIP_TRAILER || !trailer_untouched(c, sector)) {
+		if (e)
+			*e = *proof;
+		return proof->code;
+	}
+	c->report.trailers_written--;
+	int rc = trailer_write(c, sector, e);
+	if (rc == 0)
+		rc = session_select(c, true, e);
+	return rc ? rc : prove_sector(c, full, blocks, sector, e);
 }
 
+/* After a field reset. repair: what this very encoding lost may be written once more. */
 static int
-type_check(const struct chip_id *id, struct err *e)
+prove_chip(struct chip_session *c, const struct chip_image *full, uint64_t blocks, bool repair,
+	struct err *e)
 {
-	char raw[ERR_RAW_MAX];
+	struct err cause = {0};
+	int rc = session_select(c, true, e);
 
-	for (size_t i = 0; i < ARRAY_LEN(chip_types); i++)
-		if (memcmp(id->atqa, chip_types[i].atqa, sizeof id->atqa) == 0 &&
-			id->sak == chip_types[i].sak && id->uid_len == chip_types[i].uid_len)
-			return 0;
-	snprintf(raw, sizeof raw, "ATQA %02x%02x SAK %02x, UID of %zu bytes", id->atqa[0],
-		id->atqa[1], id->sak, id->uid_len);
-	return fault_set(e, FAULT_CHIP_TYPE, raw);
+	for (unsigned i = CHIP_SECTORS; rc == 0 && i-- > 0;) {
+		rc = prove_sector(c, full, blocks, i, &cause);
+		if (rc && repair)
+			rc = trailer_repair(c, full, blocks, i, &cause, e);
+		else if (rc && e)
+			*e = cause;
+	}
+	return rc;
 }
 
 int
@@ -387,7 +389,7 @@ chip_encode(struct station *s, const struct chip_id *id, const struct chip_image
 	struct chip_image full;
 	struct chip_session c = {.station = s, .id = id, .keys = &card_keys, .report = {.id = *id}};
 
-	int rc = type_check(id, e);
+	int rc = chip_type_check(id, e);
 	if (rc == 0)
 		rc = keys->card_keys(keys->ctx, id, image, &card_keys, e);
 	if (rc == 0)
@@ -408,7 +410,7 @@ chip_encode(struct station *s, const struct chip_id *id, const struct chip_image
 		if (c.sector[i] == CHIP_KEYS_TRANSPORT)
 			rc = trailer_write(&c, i, e);
 	if (rc == 0)
-		rc = prove_chip(&c, &full, e);
+		rc = prove_chip(&c, &full, full.mac, true, e);
 	c.report.proved = rc == 0;
 	explicit_bzero(&card_keys, sizeof card_keys);
 	if (out)
@@ -426,14 +428,14 @@ chip_verify(struct station *s, const struct chip_id *id, const struct chip_image
 	struct chip_session c = {.station = s, .id = id, .keys = &card_keys};
 
 	*same = false;
-	int rc = type_check(id, e);
+	int rc = chip_type_check(id, e);
 	if (rc == 0)
 		rc = keys->card_keys(keys->ctx, id, image, &card_keys, e);
 	if (rc == 0)
 		rc = image_complete(&full, image, &card_keys, e);
 	if (rc)
 		goto out;
-	rc = prove_chip(&c, &full, &cause);
+	rc = prove_chip(&c, &full, full.data | full.mac, false, &cause);
 	*same = rc == 0;
 	if (rc && (cause.fault == FAULT_CHIP_TRAILER || cause.fault == FAULT_CHIP_VERIFY))
 		rc = 0; /* the chip answered: it is another one, or unfinished */
@@ -459,33 +461,4 @@ chip_blank(struct station *s, const struct chip_id *id, bool *blank, struct err 
 	if (rc && e)
 		*e = cause;
 	return rc;
-}
-
-int
-chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
-{
-	struct timespec now, end;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += wait_ms / 1000;
-	end.tv_nsec += wait_ms % 1000 * 1000000L;
-	if (end.tv_nsec >= 1000000000L) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000L;
-	}
-	for (;;) {
-		int rc = s->driver->select(s, NULL, out, e);
-		if (rc)
-			return rc;
-		if (out->uid_len)
-			break;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec > end.tv_sec ||
-			(now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec))
-			return fault_set(e, FAULT_NO_CHIP, NULL);
-		nanosleep(&(struct timespec){.tv_nsec = select_pause_ms * 1000000L}, NULL);
-	}
-	if (out->cards_in_field > 1)
-		return fault_set(e, FAULT_CHIP_TWO, NULL);
-	return type_check(out, e);
 }

@@ -305,7 +305,10 @@ test_good(void **state)
 	assert_int_equal(r.f.writes, 48);
 	assert_int_equal(
 		r.f.first_write_at, 16); /* every sector was tried before the first write */
-	/* 16 tried, 10 more for the data, 16 for the trailers, 32 proved; the first is shared */
+	/* 16 tried, 10 more for the data, 16 for the trailers, 32 proved; the first is shared.
+	 * Read: 16 conditions found, 32 blocks back, the MAC and 16 conditions proved. Two
+	 * selections. */
+	assert_int_equal(r.f.exchanges, 2 + r.f.auths + 48 + 16 + 32 + 2 + 16);
 	assert_int_equal(r.f.auths, 16 + 10 + 16 + 32);
 	assert_int_equal(r.f.order[0], 40);
 	assert_int_equal(r.f.order[30], 1);
