@@ -83,6 +83,8 @@ const struct fault_row *fault_row(int fault);        /* never NULL: unknown numb
 const struct fault_row *fault_by_code(const char *code); /* NULL if none */
 /* err_set with ERR_FAULT (ERR_DOUBT for FAULT_SETTLE rows) and the fault's own words. Returns the code. */
 int fault_set(struct err *e, enum fault fault, const char *raw);
+/* The same with a sentence of its own in place of the table's. */
+int fault_say(struct err *e, enum fault fault, const char *raw, const char *text);
 
 /* ---- transport (usb.c; tests bring their own) ---------------------------------------------------- */
 

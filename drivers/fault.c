@@ -159,3 +159,13 @@ fault_set(struct err *e, enum fault fault, const char *raw)
 		err_raw(e, raw, strlen(raw));
 	return code;
 }
+
+int
+fault_say(struct err *e, enum fault fault, const char *raw, const char *text)
+{
+	int code = fault_set(e, fault, raw);
+
+	if (e)
+		snprintf(e->text, sizeof e->text, "%s", text);
+	return code;
+}
