@@ -10,7 +10,6 @@
 #include "filters/filter-job.h"
 
 #include <glib.h>
-#include <cups/ppd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -18,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 static bool
@@ -66,35 +64,21 @@ ranges_parse(struct filter_job *j, const char *text, struct err *e)
 	return 0;
 }
 
-/* The marked choice of every card option becomes an option, so that one look-up is enough. */
+/* The chosen word of every card option becomes an option, so that one look-up is enough. */
 static void
 ppd_read(struct filter_job *j, bool *duplex)
 {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 	static const char *const names[] = {"CardRibbon", "CardBlack", "CardHalftone", "Duplex",
 		"CardBrightness", "CardContrast", "CardResinHeat", "CardOverlay", "CardIntent",
 		"CardUV"};
 	const char *path = getenv("PPD");
-	ppd_file_t *ppd = path ? ppdOpenFile(path) : NULL;
+	struct job_ppd ppd;
 
-	if (!ppd)
+	if (!path)
 		return;
-	ppdMarkDefaults(ppd);
-	cupsMarkOptions(ppd, j->n_options, j->options);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		ppd_choice_t *choice = ppdFindMarkedChoice(ppd, names[i]);
-		const char *asked = filter_job_option(j, names[i]);
-		/* A word that the PPD does not have stays, to be refused where it is read. */
-		if (choice && (!asked || ppdFindChoice(choice->option, asked)))
-			j->n_options =
-				cupsAddOption(names[i], choice->choice, j->n_options, &j->options);
-	}
-	snprintf(j->model, sizeof j->model, "%s", ppd->modelname ? ppd->modelname : "");
-	ppd_attr_t *turns = ppdFindAttr(ppd, "CardspoolDuplex", NULL);
-	*duplex = turns && turns->value && !strcasecmp(turns->value, "true");
-	ppdClose(ppd);
-#pragma GCC diagnostic pop
+	job_ppd_read(&ppd, path, names, ARRAY_LEN(names), &j->options);
+	snprintf(j->model, sizeof j->model, "%s", ppd.model);
+	*duplex = ppd.turns;
 }
 
 static int
@@ -120,7 +104,7 @@ filter_job_read(struct filter_job *j, int argc, char **argv, struct err *e)
 	bool duplex = !getenv("PPD");
 
 	*j = (struct filter_job){.spool_fd = -1, .copies = 1};
-	j->n_options = cupsParseOptions(argv[5], 0, &j->options);
+	job_options_parse(&j->options, argv[5]);
 	ppd_read(j, &duplex);
 	/* Only the first filter of a chain makes the copies, and only the first has a file. */
 	if (argc == 7 && (!number_parse(&copies, JOB_COPIES_MAX, &j->copies) || *copies))
@@ -133,7 +117,7 @@ filter_job_read(struct filter_job *j, int argc, char **argv, struct err *e)
 const char *
 filter_job_option(const struct filter_job *j, const char *name)
 {
-	return cupsGetOption(name, j->n_options, j->options);
+	return job_options_get(&j->options, name);
 }
 
 bool
@@ -247,7 +231,7 @@ filter_job_run(struct filter_job *j, struct stream_job *stream, const struct fil
 void
 filter_job_done(struct filter_job *j)
 {
-	cupsFreeOptions(j->n_options, j->options);
+	job_options_done(&j->options);
 	free(j->dye);
 	if (j->spool_fd >= 0)
 		close(j->spool_fd);

@@ -6,16 +6,14 @@
 #ifndef CARDSPOOL_FILTER_JOB_H
 #define CARDSPOOL_FILTER_JOB_H
 
+#include "filters/job-options.h"
 #include "filters/look.h"
-
-#include <cups/cups.h>
 
 enum { JOB_COPIES_MAX = 1000, JOB_RANGES_MAX = 64, JOB_PATH_LEN = 4096 };
 
 struct filter_job {
-	int n_options;
-	cups_option_t *options; /* the job's own over the queue's defaults */
-	unsigned copies;        /* 1 unless this is the chain's first filter */
+	struct job_options options; /* the job's own over the queue's defaults */
+	unsigned copies;            /* 1 unless this is the chain's first filter */
 	struct {
 		unsigned first, last;
 	} ranges[JOB_RANGES_MAX];
