@@ -9,6 +9,7 @@
  */
 #include "drivers/driver.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define OWN(word) "com.cardspool." word "-error"
