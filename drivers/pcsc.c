@@ -27,6 +27,7 @@ struct pcsc {
 };
 
 enum { NAMES_MAX = PCSC_READERS_MAX * PCSC_NAME_MAX };
+enum { SETTLE_TRIES = 3, SETTLE_STEP_MS = 200 };
 
 /* pcsc-lite's codes that say more than "it failed". */
 static const struct {
@@ -71,10 +72,12 @@ context_open(SCARDCONTEXT *out, struct err *e)
 
 	if (rc == SCARD_S_SUCCESS)
 		return 0;
-	fault_set(e, FAULT_READER_ABSENT, pcsc_stringify_error(rc));
-	return err_set(e, ERR_FAULT, "%s",
-		_("The reader service pcscd does not answer; start it with "
-		  "\"systemctl start pcscd.socket\"."));
+	int error = fault_set(e, FAULT_READER_ABSENT, pcsc_stringify_error(rc));
+	if (e)
+		snprintf(e->text, sizeof e->text, "%s",
+			_("The reader service pcscd does not answer; start it with "
+			  "\"systemctl start pcscd.socket\"."));
+	return error;
 }
 
 static int
@@ -219,7 +222,10 @@ pcsc_connect(struct pcsc *p, bool *present, struct err *e)
 		return 0;
 	rc = SCardConnect(p->context, p->name, SCARD_SHARE_EXCLUSIVE,
 		SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &p->card, &p->protocol);
-	if (rc == SCARD_E_NO_SMARTCARD || rc == SCARD_W_REMOVED_CARD)
+	/* Unpowered: the card that pcscd saw last is gone; it will notice within its half second.
+	 */
+	if (rc == SCARD_E_NO_SMARTCARD || rc == SCARD_W_REMOVED_CARD ||
+		rc == SCARD_W_UNPOWERED_CARD)
 		return 0;
 	if (rc != SCARD_S_SUCCESS)
 		return pcsc_fault(p, rc, FAULT_READER_GONE, e);
@@ -257,6 +263,32 @@ pcsc_power_cycle(struct pcsc *p, struct err *e)
 	return atr_read(p, e);
 }
 
+/*
+ * What became of the card after a failed exchange: pcscd looks at its readers a few times a second,
+ * so that a card or a reader that has left is known as such only a while later.
+ */
+static LONG
+failure_settle(const struct pcsc *p, LONG code)
+{
+	SCARD_READERSTATE seen = {.szReader = p->name,
+		.dwCurrentState = SCARD_STATE_PRESENT | SCARD_STATE_EXCLUSIVE | SCARD_STATE_INUSE};
+	const DWORD gone = SCARD_STATE_UNAVAILABLE | SCARD_STATE_UNKNOWN | SCARD_STATE_IGNORE;
+
+	for (unsigned i = 0; i < SETTLE_TRIES; i++) {
+		LONG rc = SCardGetStatusChange(p->context, SETTLE_STEP_MS, &seen, 1);
+		if (rc == SCARD_E_UNKNOWN_READER || rc == SCARD_E_READER_UNAVAILABLE)
+			return SCARD_E_READER_UNAVAILABLE;
+		if (rc != SCARD_S_SUCCESS && rc != SCARD_E_TIMEOUT)
+			break;
+		if (seen.dwEventState & gone)
+			return SCARD_E_READER_UNAVAILABLE;
+		if (seen.dwEventState & SCARD_STATE_EMPTY)
+			return SCARD_W_REMOVED_CARD;
+		seen.dwCurrentState = seen.dwEventState;
+	}
+	return code;
+}
+
 int
 pcsc_transmit(struct pcsc *p, const uint8_t *apdu, size_t len, uint8_t *reply, size_t max,
 	size_t *reply_len, uint16_t *sw, struct err *e)
@@ -275,7 +307,7 @@ pcsc_transmit(struct pcsc *p, const uint8_t *apdu, size_t len, uint8_t *reply, s
 		apdu, len, NULL, answer, &n);
 	if (rc != SCARD_S_SUCCESS) {
 		pcsc_disconnect(p, false);
-		error = pcsc_fault(p, rc, FAULT_CHIP_REMOVED, e);
+		error = pcsc_fault(p, failure_settle(p, rc), FAULT_CHIP_REMOVED, e);
 	} else if (n < 2 || n - 2 > (reply ? max : 0)) {
 		error = fault_set(e, FAULT_GARBLED_REPLY, p->name);
 	} else {

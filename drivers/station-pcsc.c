@@ -4,9 +4,11 @@
  * The readers that card printers are fitted with hide their radio behind these commands. Owns the
  * table of what is different between families of readers. Guarantees: only the reader that the
  * address names is used, alone; a reader that no row knows is refused unless the address names the
- * row to take ("pcsc:NAME;dialect=part3"); a key is loaded anew for each authentication, so that no
- * reader keeps another card's. On failure the card is let go, and the next select begins with one
- * that has lost its state. PC/SC shows one card only: a second one in the field is not seen here.
+ * row to take ("pcsc:NAME;dialect=part3"); a key is loaded only when it is another than the last,
+ * is forgotten here after any failure, and the reader's slot is overwritten before it is left. On
+ * failure the card is let go, and the next select begins with one that has lost its state. A reader
+ * that refuses the trailer of a chip which still answers serves no second card. PC/SC shows one
+ * card only: a second one in the field is not seen here.
  *
  *   FF CA 00 00 00                         UID
  *   FF 82 P1 slot 06 key                   load key
@@ -59,7 +61,18 @@ struct station_pcsc {
 	struct pcsc *pcsc;
 	const struct dialect *dialect;
 	bool deaf; /* an exchange failed since the card was selected */
+	bool key_loaded;
+	uint8_t key[MIFARE_KEY_LEN]; /* in the reader's slot */
+	/* What the reader turned out to do with trailers. */
+	bool trailer_taken, trailer_doubted, trailer_refused;
 };
+
+static void
+key_forget(struct station_pcsc *p)
+{
+	explicit_bzero(p->key, sizeof p->key);
+	p->key_loaded = false;
+}
 
 static const struct dialect *
 dialect_by_name(const char *name)
@@ -80,12 +93,18 @@ dialect_by_reader(const char *reader)
 	return NULL;
 }
 
+static int key_load(
+	struct station_pcsc *p, const uint8_t key[MIFARE_KEY_LEN], unsigned block, struct err *e);
+
 static void
 pcsc_station_close(struct station *s)
 {
 	struct station_pcsc *p = (struct station_pcsc *)s;
 
+	if (p->key_loaded && memcmp(p->key, chip_transport_key, sizeof p->key) != 0)
+		key_load(p, chip_transport_key, 0, NULL);
 	pcsc_close(p->pcsc);
+	explicit_bzero(p, sizeof *p);
 	free(p);
 }
 
@@ -133,6 +152,7 @@ pcsc_station_field_reset(struct station *s, struct err *e)
 	struct station_pcsc *p = (struct station_pcsc *)s;
 	struct err ignored;
 
+	key_forget(p);
 	/* an empty field has nothing to lose: the next select says that nothing is there */
 	p->deaf = false;
 	int rc = pcsc_power_cycle(p->pcsc, &ignored);
@@ -179,6 +199,19 @@ card_wake(struct station_pcsc *p, bool *present, struct err *e)
 }
 
 static int
+trailer_fault(const struct station_pcsc *p, struct err *e)
+{
+	int rc = fault_set(e, FAULT_KEYS, pcsc_name(p->pcsc));
+
+	if (e)
+		snprintf(e->text, sizeof e->text,
+			_("The chip reader %s refuses to set the keys of a chip; use another "
+			  "reader."),
+			pcsc_name(p->pcsc));
+	return rc;
+}
+
+static int
 pcsc_station_select(
 	struct station *s, const struct chip_id *want, struct chip_id *out, struct err *e)
 {
@@ -190,6 +223,8 @@ pcsc_station_select(
 	bool present;
 
 	*out = (struct chip_id){0};
+	if (p->trailer_refused)
+		return trailer_fault(p, e);
 	for (int try = 0; try < 2; try++) {
 		struct err why = {0};
 		int rc = card_wake(p, &present, e);
@@ -233,6 +268,7 @@ apdu_send(struct station_pcsc *p, const uint8_t *apdu, size_t len, uint8_t *repl
 	if (rc == 0 && sw == SW_OK && n == max)
 		return 0;
 	p->deaf = true;
+	key_forget(p);
 	if (rc)
 		return rc;
 	snprintf(raw, sizeof raw, "%s block %u: %04X", what, block, sw);
@@ -240,27 +276,39 @@ apdu_send(struct station_pcsc *p, const uint8_t *apdu, size_t len, uint8_t *repl
 }
 
 static int
+key_load(struct station_pcsc *p, const uint8_t key[MIFARE_KEY_LEN], unsigned block, struct err *e)
+{
+	uint8_t load[5 + MIFARE_KEY_LEN] = {
+		0xff, 0x82, p->dialect->key_structure, p->dialect->key_slot, MIFARE_KEY_LEN};
+
+	if (p->key_loaded && memcmp(p->key, key, MIFARE_KEY_LEN) == 0)
+		return 0;
+	memcpy(load + 5, key, MIFARE_KEY_LEN);
+	int rc =
+		apdu_send(p, load, sizeof load, NULL, 0, FAULT_READER_ABSENT, "load key", block, e);
+	explicit_bzero(load, sizeof load);
+	if (rc)
+		return rc;
+	memcpy(p->key, key, MIFARE_KEY_LEN);
+	p->key_loaded = true;
+	return 0;
+}
+
+static int
 pcsc_station_authenticate(struct station *s, const struct chip_id *id, unsigned block,
 	enum key_kind kind, const uint8_t key[MIFARE_KEY_LEN], struct err *e)
 {
 	struct station_pcsc *p = (struct station_pcsc *)s;
-	const struct dialect *d = p->dialect;
-	uint8_t load[5 + MIFARE_KEY_LEN] = {
-		0xff, 0x82, d->key_structure, d->key_slot, MIFARE_KEY_LEN};
 	const uint8_t prove[] = {0xff, 0x86, 0x00, 0x00, 0x05, 0x01, 0x00, (uint8_t)block,
-		kind == KEY_A ? 0x60 : 0x61, d->key_slot};
-	int rc;
+		kind == KEY_A ? 0x60 : 0x61, p->dialect->key_slot};
 
 	if (id->uid_len < 4 || block >= CHIP_BLOCKS)
 		return err_set(e, ERR_INTERNAL, "authenticate: uid of %zu bytes, block %u",
 			id->uid_len, block);
-	memcpy(load + 5, key, MIFARE_KEY_LEN);
-	rc = apdu_send(p, load, sizeof load, NULL, 0, FAULT_READER_ABSENT, "load key", block, e);
-	explicit_bzero(load, sizeof load);
-	if (rc)
-		return rc;
-	return apdu_send(
-		p, prove, sizeof prove, NULL, 0, FAULT_CHIP_USED, "authenticate", block, e);
+	int rc = key_load(p, key, block, e);
+	return rc ? rc
+		  : apdu_send(p, prove, sizeof prove, NULL, 0, FAULT_CHIP_USED, "authenticate",
+			    block, e);
 }
 
 static int
@@ -272,17 +320,38 @@ pcsc_station_read(struct station *s, unsigned block, uint8_t out[CHIP_BLOCK_LEN]
 		FAULT_CHIP_VERIFY, "read", block, e);
 }
 
+/* A write the reader refuses twice, while the card lets itself be selected, is the reader's doing.
+ */
+static void
+trailer_judge(struct station_pcsc *p, const struct err *why)
+{
+	bool present = false;
+
+	if (p->trailer_taken || why->fault != FAULT_CHIP_WRITE)
+		return;
+	p->trailer_refused = card_wake(p, &present, NULL) == 0 && present && p->trailer_doubted;
+	p->trailer_doubted = true;
+}
+
 static int
 pcsc_station_write(
 	struct station *s, unsigned block, const uint8_t in[CHIP_BLOCK_LEN], struct err *e)
 {
+	struct station_pcsc *p = (struct station_pcsc *)s;
 	uint8_t apdu[5 + CHIP_BLOCK_LEN] = {0xff, 0xd6, 0x00, (uint8_t)block, CHIP_BLOCK_LEN};
+	const bool trailer = block % CHIP_SECTOR_BLOCKS == CHIP_SECTOR_BLOCKS - 1;
+	struct err why = {0};
 	int rc;
 
 	memcpy(apdu + 5, in, CHIP_BLOCK_LEN);
-	rc = apdu_send((struct station_pcsc *)s, apdu, sizeof apdu, NULL, 0, FAULT_CHIP_WRITE,
-		"write", block, e);
+	rc = apdu_send(p, apdu, sizeof apdu, NULL, 0, FAULT_CHIP_WRITE, "write", block, &why);
 	explicit_bzero(apdu, sizeof apdu); /* a trailer carries keys */
+	if (trailer && rc == 0)
+		p->trailer_taken = true;
+	else if (trailer)
+		trailer_judge(p, &why);
+	if (rc && e)
+		*e = why;
 	return rc;
 }
 

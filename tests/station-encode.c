@@ -2,16 +2,25 @@
  * station-encode.c - one deed at a real station address, for check-station.sh.
  *
  *	station-encode ADDRESS encode|resume|verify|select
+ *	station-encode ADDRESS twice           encodes, and encodes again whatever came of it
+ *	station-encode ADDRESS hold            keeps the chip selected until it is killed
+ *	station-encode list                    PC/SC readers
  *	station-encode expect UID-HEX FILE     the memory a finished chip must have, block 0 apart
  * Prints one line: "ok ...", or the fault's word and the device's own words. Keys are a table of
- *this test.
+ * this test.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "drivers/driver.h"
 
+#include "drivers/pcsc.h"
+
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+/* pcscd looks every 400 ms whether a card was laid down. */
+enum { pcscd_notices_ms = 1500, retry_ms = 100 };
 
 static int
 table_keys(void *ctx, const struct chip_id *id, const struct chip_image *image,
@@ -69,19 +78,27 @@ expect(const char *uid, const char *path)
 }
 
 static int
-deed(struct station *s, const char *verb, struct err *e)
+deed(struct station *s, const char *verb, unsigned wait_ms, struct err *e)
 {
 	struct chip_image image;
 	struct chip_report report = {0};
 	struct chip_id id;
 	bool same = false;
-	int rc = chip_select(s, 50, &id, e);
+	int rc = 0;
 
 	image_init(&image);
+	for (unsigned ms = 0; ms <= wait_ms; ms += retry_ms) {
+		rc = chip_select(s, wait_ms, &id, e);
+		if (rc == 0 || e->fault != FAULT_READER_GONE)
+			break;
+		usleep(retry_ms * 1000);
+	}
 	if (rc)
 		return rc;
 	if (strcmp(verb, "select") == 0) {
 		printf("ok %zu\n", id.uid_len);
+	} else if (strcmp(verb, "hold") == 0) {
+		pause();
 	} else if (strcmp(verb, "verify") == 0) {
 		rc = chip_verify(s, &id, &image, &table, &same, e);
 		if (rc == 0)
@@ -95,6 +112,18 @@ deed(struct station *s, const char *verb, struct err *e)
 	return rc;
 }
 
+static int
+list(void)
+{
+	struct pcsc_list l;
+	struct err e = {0};
+	int rc = pcsc_list(&l, &e);
+
+	for (size_t i = 0; rc == 0 && i < l.n; i++)
+		printf("%s\n", l.name[i]);
+	return err_exit_status(rc);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -103,11 +132,15 @@ main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "expect") == 0)
 		return expect(argv[2], argv[3]);
+	if (argc == 2 && strcmp(argv[1], "list") == 0)
+		return list();
 	if (argc != 3)
 		return 64;
 	int rc = station_open(&s, argv[1], &e);
+	if (rc == 0 && strcmp(argv[2], "twice") == 0)
+		deed(s, argv[2], pcscd_notices_ms, &e);
 	if (rc == 0)
-		rc = deed(s, argv[2], &e);
+		rc = deed(s, argv[2], strncmp(argv[1], "pcsc:", 5) ? 50 : pcscd_notices_ms, &e);
 	if (rc)
 		printf("%s [%s] %s\n", e.fault ? fault_row(e.fault)->code : "error", e.raw, e.text);
 	station_close(s);

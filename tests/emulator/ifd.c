@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum { SLOTS_MAX = 32, MESSAGE_MAX = 4096, ANSWER_TIMEOUT_S = 10 };
-enum { POWER_OFF = 0, POWER_ON = 1, POWER_RESET = 2, ASK_ATR = 4 };
+enum { POWER_OFF = 0, POWER_ON = 1, POWER_RESET = 2, ASK_ATR = 4, NO_READER = 0xff };
 
 struct slot {
 	bool used;
@@ -133,7 +133,8 @@ atr_ask(struct slot *s)
 {
 	const uint8_t ask = ASK_ATR;
 
-	if (!message_exchange(s, &ask, 1, s->atr, sizeof s->atr, &s->atr_len))
+	if (!message_exchange(s, &ask, 1, s->atr, sizeof s->atr, &s->atr_len) ||
+		(s->atr_len == 1 && s->atr[0] == NO_READER))
 		s->atr_len = 0;
 	return s->atr_len > 0;
 }
@@ -298,7 +299,7 @@ IFDHICCPresence(DWORD lun)
 	const uint8_t ask = ASK_ATR;
 	size_t len;
 
-	if (s && message_exchange(s, &ask, 1, atr, sizeof atr, &len) && len > 0)
-		return IFD_ICC_PRESENT;
-	return IFD_ICC_NOT_PRESENT;
+	if (!s || !message_exchange(s, &ask, 1, atr, sizeof atr, &len) || len == 0)
+		return IFD_ICC_NOT_PRESENT;
+	return len == 1 && atr[0] == NO_READER ? IFD_COMMUNICATION_ERROR : IFD_ICC_PRESENT;
 }

@@ -20,7 +20,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { POWER_OFF = 0, POWER_ON = 1, POWER_RESET = 2, ASK_ATR = 4, BODY_MAX = APDU_MAX };
+enum {
+	POWER_OFF = 0,
+	POWER_ON = 1,
+	POWER_RESET = 2,
+	ASK_ATR = 4,
+	NO_READER = 0xff,
+	BODY_MAX = APDU_MAX
+};
 enum { MESSAGE_WAIT_MS = 1000 };
 
 struct pcsc_reader {
@@ -32,7 +39,7 @@ struct pcsc_reader {
 	pthread_mutex_t lock; /* all below, and the card while it is spoken to */
 	int wake[2], listener, client;
 	bool plugged, removed, stop;
-	unsigned mute, apdus;
+	unsigned mute, mute_at, unplug_at, apdus; /* _at: numbers of APDUs, 0: none */
 	uint8_t body[BODY_MAX];
 };
 
@@ -94,11 +101,13 @@ control_answer(struct pcsc_reader *r, uint8_t code)
 	case POWER_OFF:
 	case POWER_ON:
 	case POWER_RESET:
-		if (!r->removed)
+		if (!r->removed && r->plugged)
 			r->ops->power(r->card, code != POWER_OFF, atr);
 		return true;
 	case ASK_ATR:
-		if (!r->removed)
+		if (!r->plugged)
+			atr[len++] = NO_READER;
+		else if (!r->removed)
 			len = r->ops->look(r->card, atr);
 		return body_send(r->client, atr, len);
 	default:
@@ -122,7 +131,7 @@ message_answer(struct pcsc_reader *r)
 	if (len == 1) {
 		good = control_answer(r, r->body[0]);
 	} else {
-		size_t n = r->removed
+		size_t n = r->removed || !r->plugged
 				   ? 0
 				   : r->ops->transmit(r->card, r->body, len, reply, sizeof(reply));
 		r->apdus++;
@@ -130,7 +139,11 @@ message_answer(struct pcsc_reader *r)
 			r->mute--;
 			n = 0;
 		}
-		good = body_send(r->client, reply, n);
+		if (r->apdus == r->mute_at)
+			n = 0;
+		if (r->apdus == r->unplug_at)
+			r->plugged = false;
+		good = body_send(r->client, reply, r->plugged ? n : 0);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return good;
@@ -144,28 +157,12 @@ client_drop(struct pcsc_reader *r)
 	r->client = -1;
 }
 
-static void
-listener_follow(struct pcsc_reader *r)
-{
-	pthread_mutex_lock(&r->lock);
-	if (r->plugged && r->listener < 0) {
-		r->listener = listener_open(r->path);
-	} else if (!r->plugged && r->listener >= 0) {
-		close(r->listener);
-		unlink(r->path);
-		r->listener = -1;
-		client_drop(r);
-	}
-	pthread_mutex_unlock(&r->lock);
-}
-
 static void *
 reader_run(void *arg)
 {
 	struct pcsc_reader *r = arg;
 
 	while (!r->stop) {
-		listener_follow(r);
 		struct pollfd p[3] = {{.fd = r->wake[0], .events = POLLIN},
 			{.fd = r->listener, .events = POLLIN}, {.fd = r->client, .events = POLLIN}};
 		if (poll(p, 3, -1) < 0 && errno != EINTR)
@@ -239,15 +236,15 @@ pcsc_reader_control(struct pcsc_reader *r, const char *line)
 {
 	char *said = NULL;
 	unsigned n = 1;
-	bool wake = false;
+	uint8_t atr[ATR_MAX];
 
 	pthread_mutex_lock(&r->lock);
 	if (!strcmp(line, "unplug") || !strcmp(line, "plug")) {
 		r->plugged = line[0] == 'p';
-		wake = true;
+		if (!r->plugged)
+			r->ops->power(r->card, false, atr);
 		said = answer("ok");
 	} else if (!strcmp(line, "remove") || !strcmp(line, "insert")) {
-		uint8_t atr[ATR_MAX];
 		r->removed = line[0] == 'r';
 		if (r->removed)
 			r->ops->power(r->card, false, atr);
@@ -255,10 +252,16 @@ pcsc_reader_control(struct pcsc_reader *r, const char *line)
 	} else if (sscanf(line, "mute %u", &n) == 1) {
 		r->mute = n;
 		said = answer("ok");
+	} else if (sscanf(line, "mute-at %u", &n) == 1) {
+		r->mute_at = r->apdus + n;
+		said = answer("ok");
+	} else if (sscanf(line, "unplug-at %u", &n) == 1) {
+		r->unplug_at = r->apdus + n;
+		said = answer("ok");
 	} else if (!strcmp(line, "count")) {
 		said = answer("ok %u", r->apdus);
 	} else if (!strcmp(line, "clear")) {
-		r->mute = 0;
+		r->mute = r->mute_at = r->unplug_at = 0;
 		r->removed = false;
 		said = answer("ok");
 	} else if (r->ops->control) {
@@ -267,8 +270,6 @@ pcsc_reader_control(struct pcsc_reader *r, const char *line)
 		said = answer("error: no such word for a reader");
 	}
 	pthread_mutex_unlock(&r->lock);
-	if (wake)
-		reader_wake(r);
 	return said;
 }
 

@@ -7,7 +7,8 @@
  *
  *   both ways   length (2, big endian) | body
  *   to us       body of one byte: 00 power off, 01 power on, 02 reset (no answer to these three),
- *               04 what is the ATR? (answer: the ATR, empty when nothing lies there)
+ *               04 what is the ATR? (answer: the ATR, empty when nothing lies there, one byte FF
+ *               when the reader itself is unplugged)
  *               any other body: an APDU; the answer is data and status word
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
@@ -37,8 +38,10 @@ struct pcsc_reader;
 struct pcsc_reader *pcsc_reader_start(
 	const struct slot_ops *ops, void *card, const char *name, const char *socket_path);
 /*
- * unplug, plug     the socket vanishes and comes back: pcscd sees no card
+ * unplug, plug     the reader is gone and comes back: pcscd cannot speak to it
  * mute N           the next N APDUs are carried out, their answers lost
+ * mute-at N        the N-th APDU from now is carried out, its answer lost
+ * unplug-at N      the reader is unplugged while it answers the N-th APDU from now
  * remove, insert   what lies in the slot is taken out, put back
  * count            APDUs so far
  * clear            ends every fault
