@@ -96,6 +96,13 @@ card_key(uint8_t out[MASTER_KEY_LEN], const uint8_t master[MASTER_KEY_LEN],
 	return diversify_key(out, master, input, n + system_len, e);
 }
 
+int
+diversify_mac_key(uint8_t out[MASTER_KEY_LEN], const struct master_keys *m,
+	const struct chip_id *id, struct err *e)
+{
+	return card_key(out, m->mac, id, no_sector, purpose_mac, e);
+}
+
 /* HMAC-SHA-256 under the card's MAC key over the UID and the data blocks in ascending order. */
 static int
 card_mac(uint8_t out[HASH_LEN], const struct master_keys *m, const struct chip_id *id,
@@ -108,7 +115,7 @@ card_mac(uint8_t out[HASH_LEN], const struct master_keys *m, const struct chip_i
 	for (unsigned block = 0; block < CHIP_BLOCKS; block++)
 		if (image->data >> block & 1u)
 			pieces[n++] = (struct piece){image->block[block], CHIP_BLOCK_LEN};
-	int rc = card_key(key, m->mac, id, no_sector, purpose_mac, e);
+	int rc = diversify_mac_key(key, m, id, e);
 	if (rc == 0)
 		rc = mac_compute(out, HASH_LEN, "HMAC", key, pieces, n, e);
 	explicit_bzero(key, sizeof key);

@@ -337,6 +337,9 @@ int diversify_key(uint8_t out[MASTER_KEY_LEN], const uint8_t master[MASTER_KEY_L
 /* All sector keys of one card, and the MAC over UID and the data blocks of image. */
 int diversify_card(struct chip_keys *out, const struct master_keys *m, const struct chip_id *id,
 	const struct chip_image *image, struct err *e);
+/* The key of one card's MAC alone, for who checks cards and makes none. */
+int diversify_mac_key(uint8_t out[MASTER_KEY_LEN], const struct master_keys *m,
+	const struct chip_id *id, struct err *e);
 /* Check value of a key, safe to show: the first bytes of CMAC(key, 16 zero bytes). */
 int diversify_check(uint8_t out[KEY_CHECK_LEN], const uint8_t key[MASTER_KEY_LEN], struct err *e);
 /* Known answers of the public vectors; keyd refuses to serve without them. */
