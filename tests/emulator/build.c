@@ -78,7 +78,9 @@ printer_build(struct emu *emu, const struct printer_spec *s, unsigned n_all)
 	}
 	p->output_capacity = s->output;
 	p->reject_capacity = s->reject;
+	p->tcp_port = s->tcp;
 	p->station_path = *s->station ? s->station : NULL;
+	p->usbredir_path = *s->usbredir ? s->usbredir : NULL;
 	struct usb_device *d = &emu->device[emu->n_printers];
 	if (folder_choose(emu, p, n_all) || device_build(emu, d, p, emu->n_printers + 1)) {
 		printer_destroy(p);
@@ -105,7 +107,7 @@ emu_build(struct emu *emu, const struct options *o)
 			return -1;
 	if (emu->state_path && state_read(emu, emu->state_path))
 		return -1;
-	if (tree_create(emu))
+	if (emu->sandboxed && tree_create(emu))
 		return -1;
 	emu->next_devnum = 1;
 	usb_plug(&emu->hub, true);

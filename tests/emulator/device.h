@@ -41,13 +41,13 @@ struct model {
 	uint16_t vid, pid;
 	const char *firmware, *head_kit;
 	bool duplex;
-	bool levels_256;           /* newer generation only */
-	bool numbered;             /* Evolis: the ribbon is declared by number (Pr;n;t) */
-	bool tags;                 /* XML-like text between commands is nothing unusual */
-	bool fine;                 /* Dbx: 600 and 1200 dots per inch along the feed */
+	bool levels_256; /* newer generation only */
+	bool numbered;   /* Evolis: the ribbon is declared by number (Pr;n;t) */
+	bool tags;       /* XML-like text between commands is nothing unusual */
+	bool fine;       /* Dbx: 600 and 1200 dots per inch along the feed */
 	bool magnetic, contact, contactless;
-	const char *lacks; /* " Dbp Dbpc ": commands this model does not know */
-	uint32_t cfg, ex1; /* its bits in the status words */
+	const char *lacks;         /* " Dbp Dbpc ": commands this model does not know */
+	uint32_t cfg, ex1;         /* its bits in the status words */
 	bool ribbon_tag;           /* answers Rrt */
 	unsigned stray_ok;         /* every n-th Rrt is answered "OK" and nothing else; 0 never */
 	bool ribbon_check;         /* a declared ribbon other than the fitted one is refused */
@@ -176,8 +176,8 @@ struct faults {
 	bool cover_open, hopper_empty, output_full, reject_full, head_hot, cleaning_due;
 	bool mute, deaf, garble, endless;
 	bool magnet_write, magnet_read, magnet_checksum;
-	char say_name[16], say_text[64]; /* this command is answered so, and not carried out */
-	char lacks[128];                 /* " NAME NAME ": unknown commands, beside the model's */
+	char say_name[16], say_text[64];  /* this command is answered so, and not carried out */
+	char lacks[128];                  /* " NAME NAME ": unknown commands, beside the model's */
 	const struct ribbon_kind *unsure; /* every other answer names this ribbon */
 };
 
@@ -189,8 +189,12 @@ struct printer {
 	const struct model *model;
 	char serial[32];
 	char out_dir[512]; /* "": nothing is written */
-	struct pn532 *station;
+	struct pn532 *station;     /* the chip reader: one of these two, or none */
+	struct pcsc_reader *pcsc;
 	const char *station_path;
+	unsigned tcp_port; /* 0: not on the network */
+	int tcp;
+	const char *usbredir_path;
 	unsigned long strict_lines;
 	/* mechanics */
 	struct emu_card **cards;
@@ -332,6 +336,8 @@ struct usb_device {
 	bool link_was_reset;
 };
 
+/* Its port on the loopback address (tcp.c), if it has one. 0, or -1 with errno. */
+int tcp_start(struct printer *p);
 void usb_describe(struct usb_device *d, const char *serial);
 /* From the next plug on; "ok" ends it. False: no such lie. */
 bool usb_lie(struct usb_device *d, const char *word);
@@ -368,6 +374,9 @@ struct handle {
 	pid_t reap_tid;
 	uint64_t reap_arg;
 	bool signalled;
+	bool remote; /* no file: USB/IP or usbredir took the device (remote.c) */
+	int wake;    /* its eventfd: something is done, or the device has left */
+	size_t held; /* bytes of its transfers */
 };
 
 /* The slave for a new open file, or -errno. */
@@ -377,8 +386,9 @@ void handle_complete(struct urb *u);
 /* Takes the first finished transfer; writes what the client expects. 0, or -EFAULT. */
 int handle_reap(struct handle *h, pid_t tid, uint64_t arg);
 void handle_gone(struct handle *h);
-void handles_sweep(struct emu *emu); /* closes those whose clients have gone */
-void handles_close(struct emu *emu); /* all, at the end */
+void handle_close(struct emu *emu, struct handle *h); /* with its transfers and its claim */
+void handles_sweep(struct emu *emu);                  /* closes those whose clients have gone */
+void handles_close(struct emu *emu);                  /* all, at the end */
 #define USBFS_PENDING INT64_MIN
 /* The answer (>= 0, -errno) or USBFS_PENDING: it comes later by notify_answer(). */
 int64_t usbfs_ioctl(struct emu *emu, struct handle *h, pid_t tid, uint64_t notif, unsigned request,
@@ -439,10 +449,10 @@ void console_at_command(struct printer *p, const char *name);
 void console_tick(struct emu *emu);
 uint64_t console_next_due(const struct emu *emu);
 int console_tell(const char *socket_path, int argc, char **argv); /* the client; exit status */
-json_t *status_printer(struct printer *p); /* all about one */
+json_t *status_printer(struct printer *p);                        /* all about one */
 char *status_text(struct emu *emu);                               /* malloc'ed JSON, lock held */
-void status_write(struct emu *emu);     /* printer.json of every printer, lock held */
-void status_show(struct printer *p);    /* of this one */
+void status_write(struct emu *emu);  /* printer.json of every printer, lock held */
+void status_show(struct printer *p); /* of this one */
 /* The words CFG, INF, WAR, ERR and EX1 of the vendor's software, from the machine's state. */
 #define STATUS_WORDS 5
 extern const char *const status_word_names[STATUS_WORDS];
@@ -452,6 +462,14 @@ void status_words(const struct printer *p, uint32_t out[STATUS_WORDS]);
 
 int state_read(struct emu *emu, const char *path); /* 0, or -1 after a line on stderr */
 void state_write(struct emu *emu);                 /* replaces the whole file, lock held */
+
+/* ---- its chip reader (reader.c) ---- */
+
+/* As station_path says; nothing without one. 0, or -1 after a line on stderr. */
+int station_start(struct printer *p, bool timing);
+/* One line of the console; a malloc'ed answer, NULL without a reader. */
+char *station_control(struct printer *p, const char *line);
+void station_stop(struct printer *p);
 
 /* ---- the program (main.c) ---- */
 
@@ -472,12 +490,16 @@ struct emu {
 	const char *out_dir;
 	FILE *log;
 	bool timing, private_net, strict;
+	bool sandboxed; /* a program runs inside: fake trees and plug events are for it */
 	const char *control_path, *script_path, *state_path;
+	const char *usbip; /* [ADDRESS:]PORT */
+	bool usbip_anyone;
 	uint64_t random_state;
 	uint64_t start_ms, seqnum;
 	unsigned next_devnum;
 	int netlink, listener, watch; /* watch: epoll over the masters of all handles */
 	bool stopping;
+	unsigned links;   /* connections by USB/IP */
 	unsigned helpers; /* threads of emu_helper that are at work */
 	pthread_t clock_thread;
 };

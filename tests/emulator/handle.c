@@ -42,7 +42,7 @@ handle_signal(struct handle *h)
 	close(slave);
 }
 
-static void
+void
 handle_close(struct emu *emu, struct handle *h)
 {
 	for (struct handle **at = &emu->handles; *at; at = &(*at)->next) {
@@ -60,7 +60,18 @@ handle_close(struct emu *emu, struct handle *h)
 	}
 	if (h->master >= 0)
 		close(h->master);
+	if (h->remote)
+		close(h->wake);
 	free(h);
+}
+
+/* A remote link sleeps on its eventfd. */
+static void
+handle_wake(struct handle *h)
+{
+	uint64_t one = 1;
+	if (write(h->wake, &one, sizeof one) < 0)
+		return; /* full: it is awake */
 }
 
 int
@@ -120,7 +131,7 @@ handles_sweep(struct emu *emu)
 {
 	for (struct handle *h = emu->handles, *next; h; h = next) {
 		next = h->next;
-		struct pollfd p = {.fd = h->master};
+		struct pollfd p = {.fd = h->master}; /* a remote one has none and stays */
 		/* once the device is gone the client's close cannot be seen; the handle is small
 		 * and stays */
 		if (!h->gone && poll(&p, 1, 0) > 0 && p.revents & POLLHUP)
@@ -176,6 +187,10 @@ handle_complete(struct urb *u)
 	while (*at)
 		at = &(*at)->next;
 	*at = u;
+	if (h->remote) {
+		handle_wake(h);
+		return;
+	}
 	if (h->reap_notif) {
 		uint64_t notif = h->reap_notif;
 		h->reap_notif = 0;
@@ -191,6 +206,10 @@ handle_gone(struct handle *h)
 	if (h->gone)
 		return;
 	h->gone = true;
+	if (h->remote) {
+		handle_wake(h);
+		return;
+	}
 	if (h->reap_notif)
 		notify_answer(h->dev->emu, h->reap_notif, -ENODEV);
 	h->reap_notif = 0;

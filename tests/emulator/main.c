@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "tests/emulator/options.h"
+#include "tests/emulator/remote.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -202,14 +203,18 @@ emu_start(struct emu *emu)
 {
 	for (unsigned i = 0; i < emu->n_printers; i++) {
 		struct printer *p = emu->printer[i];
-		if (!p->station_path)
-			continue;
-		p->station = pn532_start(&p->field, p->station_path, emu->timing);
-		if (!p->station) {
-			fprintf(stderr, "cardspool-emulator: no station at %s\n", p->station_path);
+		if (tcp_start(p)) {
+			fprintf(stderr, "cardspool-emulator: no port %u: %s\n", p->tcp_port,
+				strerror(errno));
 			return -1;
 		}
+		if (station_start(p, emu->timing))
+			return -1;
 	}
+	for (unsigned i = 0; i < emu->n_printers; i++)
+		if (emu->printer[i]->usbredir_path &&
+			usbredir_start(emu->printer[i], emu->printer[i]->usbredir_path))
+			return -1;
 	if (emu->script_path && console_script(emu, emu->script_path))
 		return -1;
 	if (emu->control_path && console_start(emu, emu->control_path)) {
@@ -220,7 +225,8 @@ emu_start(struct emu *emu)
 	for (unsigned i = 0; i < emu->n_printers; i++)
 		if (pthread_create(&emu->printer[i]->engine, NULL, engine_run, emu->printer[i]))
 			return -1;
-	if (emu_helper(emu, watch_run, NULL))
+	if (emu_helper(emu, watch_run, NULL) ||
+		(emu->usbip && usbip_start(emu, emu->usbip, emu->usbip_anyone)))
 		return -1;
 	return pthread_create(&emu->clock_thread, NULL, clock_run, emu) ? -1 : 0;
 }
@@ -252,8 +258,7 @@ emu_stop(struct emu *emu)
 	if (emu->clock_thread)
 		pthread_join(emu->clock_thread, NULL);
 	for (unsigned i = 0; i < emu->n_printers; i++)
-		if (emu->printer[i]->station)
-			pn532_stop(emu->printer[i]->station);
+		station_stop(emu->printer[i]);
 }
 
 /* After every thread that could look at them has ended. */
@@ -282,6 +287,21 @@ emu_free(struct emu *emu)
 		close(emu->listener);
 	if (emu->log)
 		fclose(emu->log);
+}
+
+/* No program inside: the printers are there for other kernels until a signal ends them. */
+static int
+emu_serve(struct emu *emu)
+{
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+	sigset_t set;
+	int signal;
+	if (emu_start(emu))
+		return EXIT_FAILURE;
+	sigemptyset(&set);
+	for (size_t i = 0; i < EMU_LEN(ends); i++)
+		sigaddset(&set, ends[i]);
+	return sigwait(&set, &signal) ? EXIT_FAILURE : 0;
 }
 
 /* The status of --run: the program's own, or that it said what no printer's document allows. */
@@ -365,7 +385,8 @@ main(int argc, char **argv)
 	}
 	if (emu.log)
 		setvbuf(emu.log, NULL, _IOLBF, 0);
-	int refused = sandbox_permit();
+	emu.sandboxed = o.run != NULL;
+	int refused = emu.sandboxed ? sandbox_permit() : 0;
 	if (refused)
 		return refused;
 	emu_init(&emu);
@@ -380,7 +401,7 @@ main(int argc, char **argv)
 	int status = EXIT_USAGE;
 	if (emu.console && !emu_build(&emu, &o)) {
 		status_write(&emu);
-		status = sandbox_run(&emu, o.run);
+		status = o.run ? sandbox_run(&emu, o.run) : emu_serve(&emu);
 		emu_stop(&emu);
 		status_write(&emu);
 		status = emu_verdict(&emu, status);

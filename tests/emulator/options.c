@@ -15,11 +15,12 @@
 
 const char options_usage[] =
 	"usage: cardspool-emulator [option...] --run CMD [ARG...]\n"
+	"       cardspool-emulator [option...] --usbip [ADDRESS:]PORT | --usbredir SOCKET\n"
 	"       cardspool-emulator --tell SOCKET WORD...\n"
 	"  --printer MODEL[:KEY=VALUE,...]\n"
 	"                     one more printer, up to 16; keys: serial, hopper, output, reject,\n"
-	"                     ribbon, station, descriptors; the rest as the switches before it "
-	"say\n"
+	"                     ribbon, station, usbredir, descriptors; the rest as the switches\n"
+	"                     before it say\n"
 	"  --model NAME       printer model (dualys3)\n"
 	"  --serial TEXT      its serial number\n"
 	"  --hopper N         blank cards in the hopper (100)\n"
@@ -30,6 +31,9 @@ const char options_usage[] =
 	"  --state FILE       counters and ribbon, from the last run and for the next\n"
 	"  --control SOCKET   fault console\n"
 	"  --station LINK     chip reader (PN532) under this name\n"
+	"  --station pcsc:SOCKET:NAME\n"
+	"                     PC/SC reader of that name, for a pcscd with emulator-ifd.so\n"
+	"  --tcp PORT         raw TCP port of the printer on 127.0.0.1; as a key too: tcp=PORT\n"
 	"  --script FILE      console lines to begin with\n"
 	"  --seed N           seed of the card UIDs\n"
 	"  --watch-sync DIR   count syncs of files in DIR\n"
@@ -37,6 +41,10 @@ const char options_usage[] =
 	"  --strict           status 65 when anything was sent that the protocol does not allow\n"
 	"  --log FILE         every command and answer; \"strict:\" lines\n"
 	"  -n, --private-net  own network, so that plug events stay here\n"
+	"  --usbip [ADDRESS:]PORT\n"
+	"                     let a Linux kernel attach the printers (127.0.0.1; port 0: any)\n"
+	"  --usbip-anyone     let other machines do so; there is no password\n"
+	"  --usbredir SOCKET  let a virtual machine attach the printer\n"
 	"  --run CMD...       run CMD with the printer plugged in\n";
 
 enum {
@@ -51,12 +59,16 @@ enum {
 	OPT_STATE,
 	OPT_CONTROL,
 	OPT_STATION,
+	OPT_TCP,
 	OPT_SCRIPT,
 	OPT_SEED,
 	OPT_TIMING,
 	OPT_STRICT,
 	OPT_WATCH_SYNC,
 	OPT_LOG,
+	OPT_USBIP,
+	OPT_USBIP_ANYONE,
+	OPT_USBREDIR,
 	OPT_RUN,
 	OPT_TELL,
 	OPT_HELP
@@ -74,12 +86,16 @@ static const struct option long_options[] = {
 	{"state", required_argument, NULL, OPT_STATE},
 	{"control", required_argument, NULL, OPT_CONTROL},
 	{"station", required_argument, NULL, OPT_STATION},
+	{"tcp", required_argument, NULL, OPT_TCP},
 	{"script", required_argument, NULL, OPT_SCRIPT},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"watch-sync", required_argument, NULL, OPT_WATCH_SYNC},
 	{"timing", no_argument, NULL, OPT_TIMING},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"log", required_argument, NULL, OPT_LOG},
+	{"usbip", required_argument, NULL, OPT_USBIP},
+	{"usbip-anyone", no_argument, NULL, OPT_USBIP_ANYONE},
+	{"usbredir", required_argument, NULL, OPT_USBREDIR},
 	{"private-net", no_argument, NULL, 'n'},
 	{"run", required_argument, NULL, OPT_RUN},
 	{"tell", required_argument, NULL, OPT_TELL},
@@ -106,10 +122,12 @@ static const struct key {
 	TEXT("serial", OPT_SERIAL, serial),
 	TEXT("ribbon", OPT_RIBBON, ribbon),
 	TEXT("station", OPT_STATION, station),
+	TEXT("usbredir", OPT_USBREDIR, usbredir),
 	TEXT("descriptors", 0, lie),
 	NUMBER("hopper", OPT_HOPPER, hopper),
 	NUMBER("output", OPT_OUTPUT, output),
 	NUMBER("reject", OPT_REJECT, reject),
+	NUMBER("tcp", OPT_TCP, tcp),
 #undef TEXT
 #undef NUMBER
 };
@@ -128,8 +146,7 @@ key_set(const struct key *k, struct printer_spec *s, const char *value)
 	}
 	unsigned long n = strtoul(value, &rest, 10);
 	if (!isdigit((unsigned char)*value) || *rest || n > 1000000) {
-		fprintf(stderr, "cardspool-emulator: %s: not a number of cards: %s\n", k->name,
-			value);
+		fprintf(stderr, "cardspool-emulator: %s: not such a number: %s\n", k->name, value);
 		return -1;
 	}
 	*(unsigned *)(void *)((char *)s + k->at) = (unsigned)n;
@@ -154,7 +171,8 @@ printer_parse(struct options *o, const char *text)
 		*colon++ = 0;
 	/* two machines share neither a number nor a reader unless somebody says so */
 	snprintf(s->serial, sizeof s->serial, "%.20s-%04u", copy, o->n_printers);
-	*s->station = 0;
+	*s->station = *s->usbredir = 0;
+	s->tcp = 0;
 	if (key_set(&keys[0], s, copy))
 		return -1;
 	for (char *word = colon ? strtok_r(colon, ",", &save) : NULL; word;
@@ -209,6 +227,12 @@ switch_set(struct options *o, struct emu *emu, int c, char **argv, int argc)
 	case OPT_LOG:
 		o->log = optarg;
 		return 0;
+	case OPT_USBIP:
+		emu->usbip = optarg;
+		return 0;
+	case OPT_USBIP_ANYONE:
+		emu->usbip_anyone = true;
+		return 0;
 	case 'n':
 		emu->private_net = true;
 		return 0;
@@ -240,5 +264,10 @@ options_parse(struct options *o, struct emu *emu, int argc, char **argv)
 			return -1;
 	if (!o->n_printers)
 		o->printer[o->n_printers++] = o->base;
-	return o->run || o->tell || o->help ? 0 : -1;
+	if (o->run || o->tell || o->help)
+		return 0;
+	bool served = emu->usbip != NULL;
+	for (unsigned i = 0; i < o->n_printers; i++)
+		served |= *o->printer[i].usbredir != 0;
+	return served && optind == argc ? 0 : -1;
 }

@@ -110,6 +110,8 @@ int
 tree_add(struct emu *emu, struct usb_device *d)
 {
 	char path[PATH_LEN], folder[PATH_LEN + 8], link[PATH_LEN], target[PATH_LEN];
+	if (!emu->sandboxed)
+		return 0;
 	device_path(path, d);
 	snprintf(folder, sizeof folder, "sys%s", path);
 	if (folder_make(emu->root, folder))
@@ -159,6 +161,8 @@ void
 tree_delete(struct emu *emu, struct usb_device *d)
 {
 	char path[PATH_LEN], full[PATH_LEN];
+	if (!emu->sandboxed)
+		return;
 	snprintf(full, sizeof full, "%s/dev/bus/usb/%03u/%03u", emu->root, d->bus, d->devnum);
 	unlink(full);
 	snprintf(full, sizeof full, "%s/sys/bus/usb/devices/%s", emu->root, d->port);
@@ -203,6 +207,8 @@ void
 tree_uevent(struct emu *emu, struct usb_device *d, const char *action)
 {
 	char path[PATH_LEN], text[512];
+	if (!emu->sandboxed)
+		return;
 	device_path(path, d);
 	int n = snprintf(text, sizeof text,
 		"ACTION=%s\nDEVPATH=%s\nSUBSYSTEM=usb\nDEVTYPE=usb_device\nDEVNAME=/dev/bus/usb/"
