@@ -1,12 +1,12 @@
 /*
- * failure.c - the failure log.
+ * failure.c - the failure log: making a record.
  *
- * Owns the record of each jam and failure. A record is an event of the ledger: it cannot be changed
- * or deleted, and being cleared is an event of its own. On failure nothing of the call is on disk.
+ * Owns the record of each jam and failure. A record is an event of the ledger: it cannot be
+ * changed, and being cleared is an event of its own. On failure nothing of the call is on disk.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/failure.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -38,12 +38,21 @@ const struct column failure_columns[] = {
 	FAILURE("raw", COLUMN_TEXT, raw),
 	FAILURE("done", COLUMN_TEXT, done),
 	FAILURE("operator", COLUMN_TEXT, operator_name),
+	FAILURE("zone", COLUMN_INT, zone),
+	FAILURE("cards_lost", COLUMN_UNSIGNED, cards_lost),
+	FAILURE("panels_lost", COLUMN_UNSIGNED, panels_lost),
+	FAILURE("notes", COLUMN_UNSIGNED, notes),
+	FAILURE("reviewer", COLUMN_TEXT, reviewer),
+	FAILURE("recorded", COLUMN_I64, recorded),
+	FAILURE("closed", COLUMN_I64, closed),
+	FAILURE("review", COLUMN_I64, review),
+	FAILURE("event", COLUMN_I64, event),
 	{0},
 };
 
-#define FAILURE_SELECT                                                                             \
-	"SELECT id, at, cleared, machine, serial, station, \"order\", job, cups_id, card, copy, "  \
-	"attempt, holder, step, code, cause, raw, done, operator FROM failure "
+/* What an event of the log recorded is about; the rest of a row follows from later events. */
+static const char *const failure_later[] = {"cleared", "cards_lost", "panels_lost", "notes",
+	"reviewer", "recorded", "closed", "review", "event"};
 
 static int
 visit_job(void *ctx, const struct job_row *job)
@@ -77,14 +86,50 @@ failure_complete(struct ledger *l, struct failure_row *row, struct err *e)
 		row->cups_id = job.cups_id;
 	if (row->at == 0)
 		row->at = l->clock_ms();
-	row->cleared = 0;
+	row->zone = zone_at(row->at);
 	return 0;
+}
+
+static json_t *
+failure_data(const struct failure_row *row)
+{
+	json_t *data = columns_json(failure_columns, row);
+
+	for (size_t i = 0; data && i < ARRAY_LEN(failure_later); i++)
+		json_object_del(data, failure_later[i]);
+	return data;
+}
+
+static int
+failure_read(struct ledger *l, int64_t id, struct failure_row *out, struct err *e)
+{
+	static const char sql[] = FAILURE_SELECT "WHERE id = ?";
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+
+	if (!s)
+		return ERR_INTERNAL;
+	ledger_bind(s, "i", id);
+	int rc = ledger_step(l, s, e);
+	if (rc == 0)
+		return err_set(e, ERR_MISSING, _("The failure log has no record %" PRId64 "."), id);
+	if (rc < 0)
+		return rc;
+	columns_read(failure_columns, s, out);
+	sqlite3_reset(s);
+	return 0;
+}
+
+int
+failure_show(struct ledger *l, int64_t id, struct failure_row *out, struct err *e)
+{
+	return failure_read(l, id, out, e);
 }
 
 int
 failure_record(struct ledger *l, struct failure_row *row, struct err *e)
 {
-	static const char sql[] = "SELECT coalesce(max(id), 0) FROM failure";
+	static const char sql[] = "SELECT max(coalesce((SELECT max(id) FROM failure), 0), "
+				  "coalesce((SELECT max(last_id) FROM tombstone), 0))";
 	struct failure_row full = *row;
 	int rc = ledger_begin(l, e);
 
@@ -97,51 +142,64 @@ failure_record(struct ledger *l, struct failure_row *row, struct err *e)
 			rc = e && e->code ? e->code : ERR_INTERNAL;
 		else
 			rc = ledger_append(l, "failure-recorded", full.job_uuid, 0, "pass",
-				columns_json(failure_columns, &full), e);
+				failure_data(&full), e);
 	}
+	if (rc == 0)
+		rc = failure_read(l, full.id, &full, e);
 	rc = ledger_end(l, rc, e);
 	if (rc == 0)
 		*row = full;
 	return rc;
 }
 
-/* 1 = open, 0 = cleared already, ERR_MISSING. */
+/*
+ * What the failure cost, as its card's row says now: a card that will not be handed out is lost,
+ * and with it the ribbon's panels if its face was on the way to the head.
+ */
 static int
-failure_is_open(struct ledger *l, int64_t id, char *job_uuid, size_t max, struct err *e)
+failure_cost(struct ledger *l, struct failure_row *row, struct err *e)
 {
-	static const char sql[] = "SELECT cleared, job FROM failure WHERE id = ?";
+	static const char sql[] =
+		"SELECT front_hash <> '' OR back_hash <> '' FROM card WHERE job = ? AND card = ? "
+		"AND "
+		"copy = ? AND attempt = ? AND state IN ('rejecting', 'rejected', 'spoiled') AND "
+		"NOT EXISTS (SELECT 1 FROM failure AS f WHERE f.job = card.job AND f.card = "
+		"card.card AND f.copy = card.copy AND f.attempt = card.attempt AND f.cards_lost > "
+		"0)";
 	sqlite3_stmt *s = ledger_statement(l, sql, e);
 
 	if (!s)
 		return ERR_INTERNAL;
-	ledger_bind(s, "i", id);
+	ledger_bind(s, "tiii", row->job_uuid, (int64_t)row->card, (int64_t)row->copy,
+		(int64_t)row->attempt);
 	int rc = ledger_step(l, s, e);
-	if (rc == 0)
-		return err_set(e, ERR_MISSING, _("The failure log has no record %" PRId64 "."), id);
-	if (rc < 0)
-		return rc;
-	rc = sqlite3_column_int64(s, 0) == 0;
-	snprintf(job_uuid, max, "%s", (const char *)sqlite3_column_text(s, 1));
-	sqlite3_reset(s);
-	return rc;
+	if (rc == 1) {
+		row->cards_lost = 1;
+		row->panels_lost = sqlite3_column_int(s, 0) != 0;
+		sqlite3_reset(s);
+	}
+	return rc < 0 ? rc : 0;
 }
 
 int
 failure_cleared(struct ledger *l, int64_t id, const char *done, struct err *e)
 {
-	char job_uuid[UUID_MAX];
+	struct failure_row row;
 	int rc = ledger_begin(l, e);
 
 	if (rc != 0)
 		return rc;
-	rc = failure_is_open(l, id, job_uuid, sizeof job_uuid, e);
-	if (rc == 1) {
-		json_t *data = json_pack(
-			"{s:I, s:I}", "id", (json_int_t)id, "cleared", (json_int_t)l->clock_ms());
+	rc = failure_read(l, id, &row, e);
+	if (rc == 0 && row.cleared == 0)
+		rc = failure_cost(l, &row, e);
+	if (rc == 0 && row.cleared == 0) {
+		json_t *data = json_pack("{s:I, s:I, s:i, s:i}", "id", (json_int_t)id, "cleared",
+			(json_int_t)l->clock_ms(), "cards_lost", (int)row.cards_lost, "panels_lost",
+			(int)row.panels_lost);
 
 		if (data && done && done[0])
 			json_object_set_new(data, "done", json_text(done));
-		rc = data ? ledger_append(l, "failure-cleared", job_uuid, 0, "pass", data, e)
+		rc = data ? ledger_append(l, "failure-cleared", row.job_uuid, 0, "pass", data, e)
 			  : err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
 	}
 	return ledger_end(l, rc, e);
@@ -151,21 +209,7 @@ int
 failure_list(
 	struct ledger *l, const char *job_uuid, failure_visitor *visit, void *ctx, struct err *e)
 {
-	static const char *const sql[2] = {
-		FAILURE_SELECT "ORDER BY id", FAILURE_SELECT "WHERE job = ? ORDER BY id"};
-	struct failure_row row;
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(l->db, sql[job_uuid != NULL], -1, &s, NULL);
+	const struct failure_filter filter = {.job_uuid = job_uuid};
 
-	if (rc != SQLITE_OK)
-		return ledger_error(l, rc, e);
-	if (job_uuid)
-		sqlite3_bind_text(s, 1, job_uuid, -1, SQLITE_STATIC);
-	while ((rc = ledger_step(l, s, e)) == 1) {
-		columns_read(failure_columns, s, &row);
-		if (visit(ctx, &row) != 0)
-			break;
-	}
-	sqlite3_finalize(s);
-	return rc < 0 ? rc : 0;
+	return failure_find(l, &filter, visit, ctx, NULL, e);
 }

@@ -11,7 +11,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/failure.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -123,7 +123,10 @@ events_check(struct ledger *l, struct proof *p, int64_t *bad, struct err *e)
 			.prev = (const char *)sqlite3_column_text(s, 9)};
 		bool first = want == p->seq;
 
-		text_hash(data_hash, data, strlen(data));
+		if (data[0] == '\0' && failure_event_kind(h.kind))
+			snprintf(data_hash, sizeof data_hash, "%s", column_text(s, 8));
+		else
+			text_hash(data_hash, data, strlen(data));
 		if (h.seq != want || event_hash(computed, &h) != 0 || strcmp(computed, hash) != 0 ||
 			strcmp(first ? hash : h.prev, p->hash) != 0) {
 			*bad = want;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t
+int64_t
 clock_up_ms(void)
 {
 	struct timespec t;
@@ -50,12 +50,17 @@ event_hash(char hash[2 * HASH_LEN + 1], const struct event_head *h)
 	return 0;
 }
 
-/* The end of the chain: number and hash of the last event, and the time it carries. */
+struct chain_end {
+	int64_t seq, at;
+	char hash[2 * HASH_LEN + 1], boot[40];
+};
+
+/* The end of the chain: the last event, its time, and the start of the host it belongs to. */
 static int
-chain_head(struct ledger *l, int64_t *seq, char hash[2 * HASH_LEN + 1], int64_t *at, struct err *e)
+chain_head(struct ledger *l, struct chain_end *end, struct err *e)
 {
 	static const char sql[] = "SELECT n_events, head, coalesce((SELECT at FROM event WHERE seq "
-				  "= n_events), 0) FROM meta";
+				  "= n_events), 0), boot FROM meta";
 	sqlite3_stmt *s = ledger_statement(l, sql, e);
 	int rc = s ? ledger_step(l, s, e) : ERR_INTERNAL;
 
@@ -66,9 +71,10 @@ chain_head(struct ledger *l, int64_t *seq, char hash[2 * HASH_LEN + 1], int64_t 
 			l->path);
 	if (rc != 1)
 		return rc;
-	*seq = sqlite3_column_int64(s, 0);
-	snprintf(hash, 2 * HASH_LEN + 1, "%s", (const char *)sqlite3_column_text(s, 1));
-	*at = sqlite3_column_int64(s, 2);
+	end->seq = sqlite3_column_int64(s, 0);
+	snprintf(end->hash, sizeof end->hash, "%s", column_text(s, 1));
+	end->at = sqlite3_column_int64(s, 2);
+	snprintf(end->boot, sizeof end->boot, "%s", column_text(s, 3));
 	sqlite3_reset(s);
 	return 0;
 }
@@ -97,50 +103,60 @@ static int
 event_chain(struct ledger *l, const char *kind, const char *job_uuid, int64_t card,
 	const char *actor, const char *data, int64_t now, struct err *e)
 {
-	char prev[2 * HASH_LEN + 1];
-	int64_t seq, last_at;
-	int rc = chain_head(l, &seq, prev, &last_at, e);
+	struct chain_end last;
+	int rc = chain_head(l, &last, e);
 
 	if (rc != 0)
 		return rc;
 	char *valid = g_utf8_make_valid(actor && actor[0] ? actor : l->actor, -1);
 	char *job = g_utf8_make_valid(job_uuid ? job_uuid : "", -1);
-	struct event_head h = {.seq = seq + 1,
+	struct event_head h = {.seq = last.seq + 1,
 		.at = now,
-		.up = clock_up_ms(),
+		.up = l->up_ms(),
 		.card = card,
 		.kind = kind,
 		.job = job,
 		.actor = valid,
-		.prev = prev};
+		.prev = last.hash};
 	rc = event_insert(l, &h, data, e);
 	g_free(valid);
 	g_free(job);
 	return rc;
 }
 
-/* A clock that was set back would make the order of events look wrong: say so in the chain itself.
+/*
+ * Two things that would make the times of events look wrong are said in the chain itself: a clock
+ * that was set back, and a start of the host, since which "up" counts anew.
  */
 static int
 event_clock_check(struct ledger *l, int64_t now, struct err *e)
 {
 	static const int64_t tolerated_ms = 2000;
-	char prev[2 * HASH_LEN + 1], text[96];
-	int64_t seq, last_at;
-	int rc = chain_head(l, &seq, prev, &last_at, e);
+	struct chain_end last;
+	char text[96];
+	int rc = chain_head(l, &last, e);
 
-	if (rc != 0 || now >= last_at - tolerated_ms)
+	if (rc == 0 && last.seq > 0 && strcmp(last.boot, l->boot) != 0) {
+		snprintf(text, sizeof text, "{\"boot\":\"%s\"}", l->boot);
+		rc = event_chain(l, "host-booted", "", 0, NULL, text, now, e);
+	}
+	if (rc != 0 || now >= last.at - tolerated_ms)
 		return rc;
-	snprintf(text, sizeof text, "{\"from\":%" PRId64 ",\"to\":%" PRId64 "}", last_at, now);
+	snprintf(text, sizeof text, "{\"from\":%" PRId64 ",\"to\":%" PRId64 "}", last.at, now);
 	return event_chain(l, "clock-set-back", "", 0, NULL, text, now, e);
 }
 
 int
 ledger_head(struct ledger *l, int64_t *n_events, char hash[2 * HASH_LEN + 1], struct err *e)
 {
-	int64_t at;
+	struct chain_end last;
+	int rc = chain_head(l, &last, e);
 
-	return chain_head(l, n_events, hash, &at, e);
+	if (rc == 0) {
+		*n_events = last.seq;
+		memcpy(hash, last.hash, sizeof last.hash);
+	}
+	return rc;
 }
 
 int
@@ -164,7 +180,8 @@ ledger_append(struct ledger *l, const char *kind, const char *job_uuid, int64_t 
 /* Kinds that the triggers act on: only the calls that belong to them may write these. */
 static const char *const own_kinds[] = {"ledger-created", "clock-set-back", "job-admitted",
 	"job-again", "job-state", "card-admitted", "card-replaced", "card-moved",
-	"failure-recorded", "failure-cleared"};
+	"failure-recorded", "failure-cleared", "failure-noted", "failure-reviewed",
+	"failure-purged", "person-added", "person-retired", "ledger-converted", "host-booted"};
 
 int
 ledger_event(struct ledger *l, const char *kind, const char *job_uuid, json_t *data, struct err *e)

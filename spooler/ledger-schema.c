@@ -1,14 +1,15 @@
 /*
  * ledger-schema.c - what a ledger file is made of.
  *
- * Owns the tables, the triggers and the check of a file that is opened. Guarantees: the file itself
+ * Owns the tables, the triggers, the check of a file that is opened and the conversion of one of an
+ * older format; the failure log's own part is failure-schema.c. Guarantees: the file itself
  * refuses to change or delete an event, to move a card on a way that is not in card_transitions, to
  * have two live cards for one record or for one chip, and to change a card, job or failure row
  * other than by an event. A file of a newer version or of another kind is never touched.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/failure.h"
 
 #include <sqlite3.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static const char *const schema_tables[] = {
 	"  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),\n"
 	"  ledger TEXT NOT NULL,\n"
 	"  n_events INTEGER NOT NULL,\n"
-	"  head TEXT NOT NULL\n"
+	"  head TEXT NOT NULL,\n"
+	"  boot TEXT NOT NULL\n"
 	") STRICT",
 
 	"CREATE TABLE card_state (\n"
@@ -117,31 +119,6 @@ static const char *const schema_tables[] = {
 	"CREATE INDEX card_uid ON card (uid) WHERE uid <> ''",
 	"CREATE INDEX card_open ON card (state, printer_serial)",
 	"CREATE INDEX card_printer ON card (printer_serial, state)",
-
-	"CREATE TABLE failure (\n"
-	"  id INTEGER PRIMARY KEY,\n"
-	"  at INTEGER NOT NULL,\n"
-	"  cleared INTEGER NOT NULL,\n"
-	"  machine TEXT NOT NULL,\n"
-	"  serial TEXT NOT NULL,\n"
-	"  station TEXT NOT NULL,\n"
-	"  \"order\" TEXT NOT NULL,\n"
-	"  job TEXT NOT NULL,\n"
-	"  cups_id INTEGER NOT NULL,\n"
-	"  card INTEGER NOT NULL,\n"
-	"  copy INTEGER NOT NULL,\n"
-	"  attempt INTEGER NOT NULL,\n"
-	"  holder TEXT NOT NULL,\n"
-	"  step TEXT NOT NULL,\n"
-	"  code TEXT NOT NULL,\n"
-	"  cause TEXT NOT NULL,\n"
-	"  raw TEXT NOT NULL,\n"
-	"  done TEXT NOT NULL,\n"
-	"  operator TEXT NOT NULL,\n"
-	"  event INTEGER NOT NULL REFERENCES event (seq)\n"
-	") STRICT",
-
-	"CREATE INDEX failure_job ON failure (job)",
 };
 
 /* From an event into the tables, and what a row may become. A replay needs these too. */
@@ -149,7 +126,9 @@ static const char *const schema_rules[] = {
 	"CREATE TRIGGER event_counts AFTER INSERT ON event BEGIN\n"
 	"  UPDATE meta SET n_events = new.seq, head = new.hash,\n"
 	"    ledger = iif(new.kind = 'ledger-created', json_extract(new.data, '$.ledger'), "
-	"ledger);\n"
+	"ledger),\n"
+	"    boot = iif(new.kind IN ('ledger-created', 'ledger-converted', 'host-booted'), "
+	"coalesce(json_extract(new.data, '$.boot'), ''), boot);\n"
 	"END",
 
 	"CREATE TRIGGER event_admits_job AFTER INSERT ON event WHEN new.kind = 'job-admitted' "
@@ -229,26 +208,6 @@ static const char *const schema_rules[] = {
 	"  SELECT RAISE(ABORT, 'no such card in that state') WHERE changes() = 0;\n"
 	"END",
 
-	"CREATE TRIGGER event_records_failure AFTER INSERT ON event WHEN new.kind = "
-	"'failure-recorded' BEGIN\n"
-	"  INSERT INTO failure SELECT json_extract(d, '$.id'), json_extract(d, '$.at'), 0, "
-	"json_extract(d, '$.machine'), json_extract(d, '$.serial'),\n"
-	"    json_extract(d, '$.station'), json_extract(d, '$.order'), new.job, json_extract(d, "
-	"'$.cups_id'), json_extract(d, '$.card'), json_extract(d, '$.copy'),\n"
-	"    json_extract(d, '$.attempt'), json_extract(d, '$.holder'), json_extract(d, '$.step'), "
-	"json_extract(d, '$.code'), json_extract(d, '$.cause'), json_extract(d, '$.raw'),\n"
-	"    json_extract(d, '$.done'), json_extract(d, '$.operator'), new.seq FROM (SELECT "
-	"new.data AS d);\n"
-	"END",
-
-	"CREATE TRIGGER event_clears_failure AFTER INSERT ON event WHEN new.kind = "
-	"'failure-cleared' BEGIN\n"
-	"  UPDATE failure SET cleared = json_extract(new.data, '$.cleared'), done = "
-	"coalesce(json_extract(new.data, '$.done'), done),\n"
-	"    event = new.seq WHERE id = json_extract(new.data, '$.id') AND cleared = 0;\n"
-	"  SELECT RAISE(ABORT, 'no such open failure') WHERE changes() = 0;\n"
-	"END",
-
 	"CREATE TRIGGER card_starts_queued BEFORE INSERT ON card BEGIN\n"
 	"  SELECT RAISE(ABORT, 'a card starts in the queue') WHERE new.state <> 'queued';\n"
 	"END",
@@ -271,9 +230,6 @@ static const char *const schema_guards[] = {
 	"  SELECT RAISE(ABORT, 'an event follows the last one')\n"
 	"    WHERE NOT EXISTS (SELECT 1 FROM meta WHERE n_events + 1 = new.seq AND head = "
 	"new.prev);\n"
-	"END",
-	"CREATE TRIGGER event_stays BEFORE UPDATE ON event BEGIN\n"
-	"  SELECT RAISE(ABORT, 'an event is never changed');\n"
 	"END",
 	"CREATE TRIGGER event_remains BEFORE DELETE ON event BEGIN\n"
 	"  SELECT RAISE(ABORT, 'an event is never deleted');\n"
@@ -315,21 +271,6 @@ static const char *const schema_guards[] = {
 	"END",
 	"CREATE TRIGGER card_remains BEFORE DELETE ON card BEGIN\n"
 	"  SELECT RAISE(ABORT, 'a card is never deleted');\n"
-	"END",
-	"CREATE TRIGGER failure_follows BEFORE UPDATE ON failure BEGIN\n"
-	"  SELECT RAISE(ABORT, 'a failure changes by an event only') WHERE new.event <= old.event "
-	"OR\n"
-	"    NOT EXISTS (SELECT 1 FROM event WHERE seq = new.event AND kind = 'failure-cleared' "
-	"AND\n"
-	"      seq = (SELECT max(seq) FROM event));\n"
-	"END",
-	"CREATE TRIGGER failure_enters BEFORE INSERT ON failure BEGIN\n"
-	"  SELECT RAISE(ABORT, 'a failure enters by an event only') WHERE NOT EXISTS\n"
-	"    (SELECT 1 FROM event WHERE seq = new.event AND kind = 'failure-recorded' AND\n"
-	"      seq = (SELECT max(seq) FROM event));\n"
-	"END",
-	"CREATE TRIGGER failure_remains BEFORE DELETE ON failure BEGIN\n"
-	"  SELECT RAISE(ABORT, 'a failure is never deleted');\n"
 	"END",
 	"CREATE TRIGGER card_state_stays BEFORE UPDATE ON card_state BEGIN\n"
 	"  SELECT RAISE(ABORT, 'the states are fixed');\n"
@@ -393,44 +334,127 @@ schema_fill(struct sqlite3 *db)
 	return rc;
 }
 
+static const char *const schema_marks[] = {
+	"PRAGMA application_id = 1128354372",
+	"PRAGMA user_version = 2",
+};
+_Static_assert(LEDGER_APPLICATION_ID == 1128354372 && LEDGER_VERSION == 2,
+	"the marks above are the numbers of spooler.h");
+
 int
 ledger_schema_create(struct sqlite3 *db)
 {
-	static const char *const marks[] = {
-		"INSERT INTO meta VALUES (1, '', 0, "
-		"'" CHAIN_START "')",
-		"PRAGMA application_id = 1128354372",
-		"PRAGMA user_version = 1",
-	};
+	static const char *const start[] = {
+		"INSERT INTO meta VALUES (1, '', 0, '" CHAIN_START "', '')"};
 	int rc = schema_run(db, schema_tables, ARRAY_LEN(schema_tables));
 
-	_Static_assert(LEDGER_APPLICATION_ID == 1128354372 && LEDGER_VERSION == 1,
-		"the marks above are the numbers of spooler.h");
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, failure_tables, n_failure_tables);
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, start, ARRAY_LEN(start));
 	if (rc == SQLITE_OK)
 		rc = schema_run(db, schema_rules, ARRAY_LEN(schema_rules));
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, failure_rules, n_failure_rules);
 	if (rc == SQLITE_OK)
 		rc = schema_fill(db);
 	if (rc == SQLITE_OK)
 		rc = schema_run(db, schema_guards, ARRAY_LEN(schema_guards));
 	if (rc == SQLITE_OK)
-		rc = schema_run(db, marks, ARRAY_LEN(marks));
+		rc = schema_run(db, failure_guards, n_failure_guards);
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, schema_marks, ARRAY_LEN(schema_marks));
 	return rc;
 }
 
+/* Drops each trigger that stands in the file, whatever format it is of. */
+static int
+triggers_drop(struct sqlite3 *db)
+{
+	static const char next[] =
+		"SELECT 'DROP TRIGGER \"' || replace(name, '\"', '\"\"') || '\"' FROM "
+		"sqlite_master WHERE type = 'trigger' LIMIT 1";
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(db, next, -1, &s, NULL);
+
+	while (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		char *drop = sqlite3_mprintf("%s", sqlite3_column_text(s, 0));
+
+		sqlite3_reset(s);
+		rc = drop ? sqlite3_exec(db, drop, NULL, NULL, NULL) : SQLITE_NOMEM;
+		sqlite3_free(drop);
+	}
+	sqlite3_finalize(s);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Format 1 has no people, reviews and notes, and its records do not say the zone nor what was lost.
+ * The two tables that grew are filled anew from what they held, as a replay of the events would. */
 int
-ledger_schema_loosen(struct sqlite3 *db)
+ledger_schema_convert(struct sqlite3 *db)
+{
+	static const char *const away[] = {
+		"CREATE TEMP TABLE meta_1 AS SELECT * FROM main.meta",
+		"CREATE TEMP TABLE failure_1 AS SELECT * FROM main.failure",
+		"DROP TABLE main.meta",
+		"DROP TABLE main.failure",
+	};
+	static const char *const back[] = {
+		"INSERT INTO main.meta SELECT only_row, ledger, n_events, head, '' FROM meta_1",
+		"INSERT INTO main.failure SELECT id, at, cleared, 0, machine, serial, station, "
+		"\"order\", job, cups_id, card, copy, attempt, holder, step, code, cause, raw, "
+		"done, "
+		"operator, 0, 0, 0, '', (SELECT seq FROM event WHERE kind = 'failure-recorded' AND "
+		"json_extract(data, '$.id') = f.id), iif(cleared <> 0, event, 0), 0, event FROM "
+		"failure_1 AS f",
+		"DROP TABLE meta_1",
+		"DROP TABLE failure_1",
+	};
+	int rc = triggers_drop(db);
+
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, away, ARRAY_LEN(away));
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, schema_tables, 1); /* meta is the first */
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, failure_tables, n_failure_tables);
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, back, ARRAY_LEN(back));
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, schema_rules, ARRAY_LEN(schema_rules));
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, failure_rules, n_failure_rules);
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, schema_guards, ARRAY_LEN(schema_guards));
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, failure_guards, n_failure_guards);
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, schema_marks, ARRAY_LEN(schema_marks));
+	return rc;
+}
+
+static int
+guards_drop(struct sqlite3 *db, const char *const *guards, size_t n)
 {
 	static const char begin[] = "CREATE TRIGGER ";
 	int rc = SQLITE_OK;
 
-	for (size_t i = 0; i < ARRAY_LEN(schema_guards) && rc == SQLITE_OK; i++) {
-		const char *name = schema_guards[i] + strlen(begin);
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
+		const char *name = guards[i] + strlen(begin);
 		char *sql = sqlite3_mprintf("DROP TRIGGER \"%.*w\"", (int)strcspn(name, " "), name);
 
 		rc = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
 		sqlite3_free(sql);
 	}
 	return rc;
+}
+
+int
+ledger_schema_loosen(struct sqlite3 *db)
+{
+	int rc = guards_drop(db, schema_guards, ARRAY_LEN(schema_guards));
+
+	return rc == SQLITE_OK ? guards_drop(db, failure_guards, n_failure_guards) : rc;
 }
 
 static int
@@ -451,7 +475,7 @@ pragma_read(struct ledger *l, const char *sql, int64_t *value, struct err *e)
 }
 
 int
-ledger_schema_check(struct ledger *l, bool *empty, struct err *e)
+ledger_schema_check(struct ledger *l, int *format, struct err *e)
 {
 	int64_t objects, application, version;
 	int rc = pragma_read(l, "SELECT count(*) FROM sqlite_master", &objects, e);
@@ -462,8 +486,8 @@ ledger_schema_check(struct ledger *l, bool *empty, struct err *e)
 		rc = pragma_read(l, "PRAGMA user_version", &version, e);
 	if (rc != 0)
 		return rc;
-	*empty = objects == 0 && application == 0 && version == 0;
-	if (*empty)
+	*format = 0;
+	if (objects == 0 && application == 0 && version == 0)
 		return 0;
 	if (application != LEDGER_APPLICATION_ID)
 		return err_set(e, ERR_INPUT,
@@ -479,5 +503,6 @@ ledger_schema_check(struct ledger *l, bool *empty, struct err *e)
 	if (version < 1)
 		return err_set(e, ERR_INPUT,
 			_("The ledger %s has no format number; it is damaged."), l->path);
+	*format = (int)version;
 	return 0;
 }

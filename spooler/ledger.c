@@ -300,6 +300,18 @@ actor_fill(struct ledger *l)
 		snprintf(l->actor, sizeof l->actor, "uid %u", (unsigned)getuid());
 }
 
+/* Empty where the kernel does not tell: then no two starts of the host can be told apart. */
+static void
+boot_fill(struct ledger *l)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (f && fscanf(f, "%39s", l->boot) != 1)
+		l->boot[0] = '\0';
+	if (f)
+		fclose(f);
+}
+
 /* Read by the operator whose worker met it, and by whoever calls the command. */
 #define LEDGER_DENIED                                                                              \
 	N_("The ledger %s is closed to this user. Have an administrator check the owner of the "   \
@@ -351,9 +363,9 @@ static int
 connection_settle(struct ledger *l, struct err *e)
 {
 	static const char *const settings[] = {
-		"PRAGMA foreign_keys = ON",
-		"PRAGMA cell_size_check = ON",
+		"PRAGMA foreign_keys = ON", "PRAGMA cell_size_check = ON",
 		"PRAGMA synchronous = FULL",
+		"PRAGMA secure_delete = ON", /* what is purged is gone from the pages too */
 	};
 
 	sqlite3_extended_result_codes(l->db, 1);
@@ -369,25 +381,71 @@ static int
 ledger_create(struct ledger *l, struct err *e)
 {
 	char *name;
-	bool empty;
-	int rc = ledger_begin(l, e);
+	int format, rc = ledger_begin(l, e);
 
 	if (rc != 0)
 		return rc;
 	/* Another worker may have made it while this one waited. */
-	rc = ledger_schema_check(l, &empty, e);
-	if (rc == 0 && empty) {
+	rc = ledger_schema_check(l, &format, e);
+	if (rc == 0 && format == 0) {
 		if (ledger_schema_create(l->db) != SQLITE_OK) {
 			rc = ledger_error(l, sqlite3_extended_errcode(l->db), e);
 		} else {
 			name = g_uuid_string_random();
 			rc = ledger_append(l, "ledger-created", "", 0, NULL,
-				json_pack("{s:s, s:i}", "ledger", name, "version", LEDGER_VERSION),
+				json_pack("{s:s, s:i, s:s}", "ledger", name, "version",
+					LEDGER_VERSION, "boot", l->boot),
 				e);
 			g_free(name);
 		}
 	}
 	return ledger_end(l, rc, e);
+}
+
+/* All or nothing, and the chain says so: a ledger of an older format becomes one of this. */
+static int
+ledger_convert(struct ledger *l, struct err *e)
+{
+	int format, rc = ledger_begin(l, e);
+
+	if (rc != 0)
+		return rc;
+	rc = ledger_schema_check(l, &format, e);
+	if (rc == 0 && format < LEDGER_VERSION) {
+		if (ledger_schema_convert(l->db) != SQLITE_OK)
+			rc = ledger_error(l, sqlite3_extended_errcode(l->db), e);
+		else
+			rc = ledger_append(l, "ledger-converted", "", 0, NULL,
+				json_pack("{s:i, s:i, s:s}", "from", format, "to", LEDGER_VERSION,
+					"boot", l->boot),
+				e);
+	}
+	return ledger_end(l, rc, e);
+}
+
+/* Who only reads leaves an older file as it is and reads a converted copy in memory. */
+static int
+ledger_convert_copy(struct ledger *l, struct err *e)
+{
+	sqlite3 *copy = NULL;
+	int rc = sqlite3_open(":memory:", &copy);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_backup *b = sqlite3_backup_init(copy, "main", l->db, "main");
+
+		if (b)
+			sqlite3_backup_step(b, -1);
+		rc = b ? sqlite3_backup_finish(b) : sqlite3_errcode(copy);
+	}
+	if (rc == SQLITE_OK)
+		rc = ledger_schema_convert(copy);
+	if (rc != SQLITE_OK) {
+		sqlite3_close(copy);
+		return ledger_error(l, rc, e);
+	}
+	sqlite3_close(l->db);
+	l->db = copy;
+	return 0;
 }
 
 /* Readers never block a writer in WAL mode, and a commit costs one sync. */
@@ -411,8 +469,7 @@ static int
 ledger_connect(struct ledger *l, enum ledger_mode mode, struct err *e)
 {
 	int flags = mode == LEDGER_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-	bool empty;
-	int rc = file_prepare(l, mode, e);
+	int format = 0, rc = file_prepare(l, mode, e);
 
 	if (rc != 0)
 		return rc;
@@ -426,15 +483,17 @@ ledger_connect(struct ledger *l, enum ledger_mode mode, struct err *e)
 	if (rc == 0 && mode == LEDGER_WRITE && sqlite3_db_readonly(l->db, "main") == 1)
 		rc = ledger_error(l, SQLITE_READONLY, e);
 	if (rc == 0)
-		rc = ledger_schema_check(l, &empty, e);
+		rc = ledger_schema_check(l, &format, e);
 	if (rc != 0)
 		return rc;
 	l->writable = mode == LEDGER_WRITE;
-	if (empty && mode == LEDGER_READ)
+	if (format == 0 && mode == LEDGER_READ)
 		return err_set(e, ERR_MISSING,
 			_("The ledger %s is still empty. The first card job fills it."), l->path);
-	if (empty)
+	if (format == 0)
 		rc = ledger_create(l, e);
+	else if (format < LEDGER_VERSION)
+		rc = mode == LEDGER_WRITE ? ledger_convert(l, e) : ledger_convert_copy(l, e);
 	return rc == 0 && mode == LEDGER_WRITE ? wal_set(l, e) : rc;
 }
 
@@ -448,6 +507,8 @@ ledger_open(struct ledger **out, const char *path, enum ledger_mode mode, struct
 	if (!l)
 		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
 	l->clock_ms = clock_real_ms;
+	l->up_ms = clock_up_ms;
+	boot_fill(l);
 	actor_fill(l);
 	if ((size_t)snprintf(l->path, sizeof l->path, "%s", path) >= sizeof l->path)
 		rc = err_set(e, ERR_USAGE, "%s", _("The path of the ledger is too long."));

@@ -86,7 +86,7 @@ int card_state_parse(const char *name); /* -1 */
 
 /* ---- ledger (ledger.c, ledger-schema.c, ledger-verify.c) ------------------------------------------------ */
 
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2
 #define UUID_MAX       64
 #define UID_HEX_MAX    21
 
@@ -239,6 +239,8 @@ struct ledger {
 	void *wait_ctx;
 };
 
+	int64_t (*up_ms)(void);    /* since the host was started */
+	char boot[40];             /* which start of the host this is, "" unknown */
 /* One column of a table: where it lies in its row struct. NULL name ends a list. */
 enum column_kind { COLUMN_TEXT, COLUMN_I64, COLUMN_INT, COLUMN_UNSIGNED, COLUMN_STATE };
 struct column {
@@ -271,6 +273,7 @@ int64_t clock_real_ms(void);
 struct event_head {
 	int64_t seq, at, up, card;
 	const char *kind, *job, *actor, *data_hash, *prev;
+int64_t clock_up_ms(void);
 };
 int event_hash(char hash[2 * HASH_LEN + 1], const struct event_head *h);
 void text_hash(char hash[2 * HASH_LEN + 1], const char *text, size_t len);
@@ -294,7 +297,9 @@ enum {
 	"SELECT seq, at, up, kind, job, card, actor, data, data_hash, prev, hash FROM event "
 const char *column_text(struct sqlite3_stmt *s, int i); /* "" for NULL */
 
-int ledger_schema_check(struct ledger *l, bool *empty, struct err *e);  /* ours, not newer, not foreign */
+/* Ours, not newer, not foreign. *format: 0 = an empty file. */
+int ledger_schema_check(struct ledger *l, int *format, struct err *e);
+int ledger_schema_convert(struct sqlite3 *db); /* format 1 to this one, without its event; as create */
 int ledger_schema_create(struct sqlite3 *db);                            /* an SQLite code; inside a transaction */
 int ledger_schema_loosen(struct sqlite3 *db); /* drops the guards that only a live ledger needs: for a replay */
 
@@ -318,6 +323,11 @@ struct failure_row {
 int failure_record(struct ledger *l, struct failure_row *row, struct err *e); /* fills id */
 int failure_cleared(struct ledger *l, int64_t id, const char *done, struct err *e);
 typedef int failure_visitor(void *ctx, const struct failure_row *row);
+	int zone;                          /* of the station, seconds east of UTC; failure_record fills it */
+	unsigned cards_lost, panels_lost;  /* known when it is cleared; panels_lost: sets of ribbon panels */
+	unsigned notes;                    /* what people added */
+	char reviewer[64];                 /* who signed, "" = nobody yet */
+	int64_t recorded, closed, review, event; /* numbers of its events, 0 = not yet; event: the last */
 int failure_list(struct ledger *l, const char *job_uuid, failure_visitor *visit, void *ctx, struct err *e);
 
 /* ---- keys (keyd.c, keyd-client.c, keyfile.c, diversify.c) ---------------------------------------------------- */

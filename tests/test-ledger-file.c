@@ -373,7 +373,7 @@ newer_and_foreign_files_are_left_alone(void **state)
 		const char *sql, *words;
 		int code;
 	} cases[] = {
-		{"PRAGMA user_version = 2", "newer cardspool", ERR_INPUT},
+		{"PRAGMA user_version = 3", "newer cardspool", ERR_INPUT},
 		{"PRAGMA application_id = 7", "another program", ERR_INPUT},
 		{"PRAGMA user_version = 0", "damaged", ERR_INPUT},
 	};
