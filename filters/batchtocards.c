@@ -57,7 +57,7 @@ template_find(struct filter *f, struct err *e)
 			name, path);
 	int rc = template_open(&f->template, path, e);
 	if (!rc)
-		rc = renderer_create(&f->renderer, f->template, e);
+		rc = renderer_create_alone(&f->renderer, f->template, e);
 	if (!rc)
 		rc = filter_job_look(&f->asked, e);
 	if (!rc)

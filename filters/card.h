@@ -474,6 +474,9 @@ int template_check(const char *dir, problem_sink *problem, void *ctx, struct err
 
 struct renderer; /* the per-process drawing state: Pango context, caches; not thread-safe */
 int renderer_create(struct renderer **out, const struct template *t, struct err *e);
+/* The same cards, the first one sooner: for a process that draws nothing but this template, because
+ * fontconfig knows its fonts only afterwards. */
+int renderer_create_alone(struct renderer **out, const struct template *t, struct err *e);
 void renderer_destroy(struct renderer *r);
 /* Whether every value of a record can be drawn on both sides, without drawing: a problem for each
  * that does not fit its place or has a character that no font has. where begins the messages.

@@ -65,14 +65,49 @@ layout_create(PangoContext *context, const struct box *b)
 	return layout;
 }
 
-int
-text_engine_init(struct text_engine *te, const struct template *t, struct err *e)
+/* Takes the reference to the map. */
+static int
+text_fonts_init(struct text_fonts *f, const struct template *t, PangoFontMap *map, struct err *e)
 {
 	/* Artwork turned clockwise; must agree with the matrix in lines_draw(). */
 	const PangoMatrix turn = {.xx = 0, .xy = -1, .yx = 1, .yy = 0};
 
-	*te = (struct text_engine){.n = t->n_boxes};
-	te->layouts = calloc(t->n_boxes ? t->n_boxes : 1, sizeof *te->layouts);
+	f->map = map;
+	f->layouts = calloc(t->n_boxes ? t->n_boxes : 1, sizeof *f->layouts);
+	if (!f->layouts)
+		return err_set(e, ERR_SYSTEM, _("Out of memory."));
+	f->context = pango_font_map_create_context(f->map);
+	cairo_font_options_t *options = cairo_font_options_create();
+	cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
+	cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
+	cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
+	pango_cairo_context_set_font_options(f->context, options);
+	cairo_font_options_destroy(options);
+	pango_cairo_context_set_resolution(f->context, 72);
+	pango_context_set_language(f->context, pango_language_from_string("zh-cn"));
+	pango_context_set_base_dir(f->context, PANGO_DIRECTION_LTR);
+	pango_context_set_matrix(f->context, &turn);
+	for (size_t i = 0; i < t->n_boxes; i++)
+		if (t->boxes[i].kind == BOX_TEXT)
+			f->layouts[i] = layout_create(f->context, &t->boxes[i]);
+	return 0;
+}
+
+static void
+text_fonts_done(struct text_fonts *f, size_t n)
+{
+	for (size_t i = 0; f->layouts && i < n; i++)
+		g_clear_object(&f->layouts[i]);
+	g_clear_object(&f->context);
+	g_clear_object(&f->map);
+	free(f->layouts);
+	*f = (struct text_fonts){0};
+}
+
+int
+text_engine_init(struct text_engine *te, const struct template *t, bool few, struct err *e)
+{
+	*te = (struct text_engine){.n = t->n_boxes, .few = few};
 	for (size_t i = 0; i < t->n_boxes; i++) {
 		size_t pitch =
 			(size_t)cairo_format_stride_for_width(CAIRO_FORMAT_A8, (int)t->boxes[i].h);
@@ -80,34 +115,16 @@ text_engine_init(struct text_engine *te, const struct template *t, struct err *e
 		te->ink_max = need > te->ink_max ? need : te->ink_max;
 	}
 	te->ink = malloc(te->ink_max ? te->ink_max : 1);
-	if (!te->layouts || !te->ink)
+	if (!te->ink)
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
-	te->map = pango_cairo_font_map_new();
-	te->context = pango_font_map_create_context(te->map);
-	cairo_font_options_t *options = cairo_font_options_create();
-	cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-	cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-	cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-	pango_cairo_context_set_font_options(te->context, options);
-	cairo_font_options_destroy(options);
-	pango_cairo_context_set_resolution(te->context, 72);
-	pango_context_set_language(te->context, pango_language_from_string("zh-cn"));
-	pango_context_set_base_dir(te->context, PANGO_DIRECTION_LTR);
-	pango_context_set_matrix(te->context, &turn);
-	for (size_t i = 0; i < t->n_boxes; i++)
-		if (t->boxes[i].kind == BOX_TEXT)
-			te->layouts[i] = layout_create(te->context, &t->boxes[i]);
-	return 0;
+	return text_fonts_init(&te->own, t, pango_cairo_font_map_new(), e);
 }
 
 void
 text_engine_done(struct text_engine *te)
 {
-	for (size_t i = 0; te->layouts && i < te->n; i++)
-		g_clear_object(&te->layouts[i]);
-	g_clear_object(&te->context);
-	g_clear_object(&te->map);
-	free(te->layouts);
+	text_fonts_done(&te->own, te->n);
+	text_fonts_done(&te->all, te->n);
 	free(te->ink);
 	*te = (struct text_engine){0};
 }
@@ -283,12 +300,24 @@ text_fit(PangoLayout *layout, const struct box *b, const char *where, double *fi
 	return 0;
 }
 
+/* The box's layout under every font there is. */
+static int
+rare_layout(struct text_engine *te, const struct template *t, size_t box, PangoLayout **layout,
+	struct err *e)
+{
+	int rc = te->few && !te->all.map ? text_fonts_init(&te->all, t, fonts_all(), e) : 0;
+
+	if (!rc)
+		*layout = te->few ? te->all.layouts[box] : te->own.layouts[box];
+	return rc;
+}
+
 static int
 text_set(struct text_engine *te, const struct template *t, size_t box, const char *value,
 	const char *where, bool draw, struct err *e)
 {
 	const struct box *b = &t->boxes[box];
-	PangoLayout *layout = te->layouts[box];
+	PangoLayout *layout = te->own.layouts[box];
 	char text[1024];
 	double size = 0;
 
@@ -300,9 +329,14 @@ text_set(struct text_engine *te, const struct template *t, size_t box, const cha
 	value_format(text, sizeof text, b->format, value);
 	pango_layout_set_text(layout, text, -1);
 	bool rare = pango_layout_get_unknown_glyphs_count(layout) > 0;
-	if (rare)
+	int rc = rare ? rare_layout(te, t, box, &layout, e) : 0;
+	if (rc)
+		return rc;
+	if (rare) {
 		layout_fallback(layout, true);
-	int rc = text_fit(layout, b, where, &size, e);
+		pango_layout_set_text(layout, text, -1);
+	}
+	rc = text_fit(layout, b, where, &size, e);
 	if (!rc && draw)
 		lines_draw(te, layout, b, size);
 	if (rare)

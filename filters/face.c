@@ -37,8 +37,8 @@ struct job {
 	char where[48];
 };
 
-int
-renderer_create(struct renderer **out, const struct template *t, struct err *e)
+static int
+create(struct renderer **out, const struct template *t, bool few, struct err *e)
 {
 	struct renderer *r = calloc(1, sizeof *r);
 
@@ -46,12 +46,24 @@ renderer_create(struct renderer **out, const struct template *t, struct err *e)
 	if (!r)
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
 	r->template = t;
-	int rc = text_engine_init(&r->text, t, e);
+	int rc = text_engine_init(&r->text, t, few, e);
 	if (rc)
 		renderer_destroy(r);
 	else
 		*out = r;
 	return rc;
+}
+
+int
+renderer_create(struct renderer **out, const struct template *t, struct err *e)
+{
+	return create(out, t, false, e);
+}
+
+int
+renderer_create_alone(struct renderer **out, const struct template *t, struct err *e)
+{
+	return create(out, t, fonts_few(t), e);
 }
 
 void

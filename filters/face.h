@@ -14,17 +14,23 @@
  */
 
 /* Everything Pango needs, and per box a layout that keeps its font. */
-struct text_engine {
+struct text_fonts {
 	PangoFontMap *map;
 	PangoContext *context;
 	PangoLayout **layouts; /* one per box of the template; NULL for photo and seal */
+};
+
+struct text_engine {
+	struct text_fonts own, all; /* all: for characters that few fonts lack, when one comes */
+	bool few;                   /* own has the template's fonts only */
 	size_t n;
 	uint8_t *ink; /* coverage of the text drawn last: box.w lines of pitch bytes, feed
 			 orientation */
 	size_t ink_max, pitch;
 };
 
-int text_engine_init(struct text_engine *te, const struct template *t, struct err *e);
+/* few: fonts_few() was true for this template. */
+int text_engine_init(struct text_engine *te, const struct template *t, bool few, struct err *e);
 void text_engine_done(struct text_engine *te);
 /*
  * Draws value into te->ink, as large as the box allows. where: "record 7" for messages. A value
@@ -36,6 +42,17 @@ int text_draw(struct text_engine *te, const struct template *t, size_t box, cons
 /* The same without drawing. */
 int text_check(struct text_engine *te, const struct template *t, size_t box, const char *value,
 	const char *where, struct err *e);
+
+/* ---- fonts (face-fonts.c) ---------------------------------------------------------------------
+ */
+
+/* The file of a font, "" when the font is more than its file. */
+void font_file_name(PangoFont *font, char out[TEMPLATE_FONT_FILE_MAX]);
+/* Lets this process know the fonts only that the template was compiled with. False: nothing was
+ * changed, because they are not there as they were. */
+bool fonts_few(const struct template *t);
+/* A map of all installed fonts whatever this process knows; the caller unrefs it. */
+PangoFontMap *fonts_all(void);
 
 /* ---- overlay and fluorescent ink (face-extra.c) -----------------------------------------------
  */

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/face.h"
 #include "filters/le.h"
 #include "filters/template-svg.h"
 
@@ -288,8 +289,8 @@ seal_add(struct build *b, size_t index, struct err *e)
  * ------------------------------------------------------------------------------------------ */
 
 /* A font that is not installed would silently become another. */
-bool
-font_installed(const char *name, struct err *e)
+static bool
+font_find(const char *name, char file[TEMPLATE_FONT_FILE_MAX], struct err *e)
 {
 	PangoFontMap *map = pango_cairo_font_map_new();
 	PangoContext *context = pango_font_map_create_context(map);
@@ -301,6 +302,7 @@ font_installed(const char *name, struct err *e)
 	PangoFontDescription *got = font ? pango_font_describe(font) : NULL;
 	const char *got_family = got ? pango_font_description_get_family(got) : NULL;
 	bool same = want_family && got_family && !strcmp(want_family, got_family);
+	font_file_name(font, file);
 	if (!same)
 		err_set(e, ERR_MISSING, _("the font \"%s\" is not installed."), name);
 	pango_font_description_free(got);
@@ -311,10 +313,18 @@ font_installed(const char *name, struct err *e)
 	return same;
 }
 
-static int
-font_check(const struct box *box, const char *dir, struct err *e)
+bool
+font_installed(const char *name, struct err *e)
 {
-	return font_installed(box->font, e)
+	char file[TEMPLATE_FONT_FILE_MAX];
+
+	return font_find(name, file, e);
+}
+
+static int
+font_check(struct box *box, const char *dir, struct err *e)
+{
+	return font_find(box->font, box->font_file, e)
 		       ? 0
 		       : err_prefix(e, _("%s: field %s"), dir, box->field_name);
 }
@@ -397,6 +407,7 @@ box_write(const struct build *b, size_t index, uint8_t *p)
 	le32_put(p + 236, x->module);
 	memcpy(p + 240, x->show_field, sizeof x->show_field);
 	memcpy(p + 288, x->show_value, sizeof x->show_value);
+	memcpy(p + 352, x->font_file, sizeof x->font_file);
 }
 
 /* ---- the file

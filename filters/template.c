@@ -134,7 +134,8 @@ box_parse(const struct template *t, const uint8_t *p, struct box *b)
 		!text_get(p + 88, b->format, sizeof b->format) ||
 		!text_get(p + 136, b->font, sizeof b->font) ||
 		!text_get(p + 240, b->show_field, sizeof b->show_field) ||
-		!text_get(p + 288, b->show_value, sizeof b->show_value))
+		!text_get(p + 288, b->show_value, sizeof b->show_value) ||
+		!text_get(p + 352, b->font_file, sizeof b->font_file))
 		return false;
 	if (b->kind == BOX_TEXT)
 		return b->lines >= 1 && b->lines <= 16 && b->min_size >= 4 * TEMPLATE_SIZE_UNIT &&

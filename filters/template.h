@@ -36,7 +36,7 @@
  *        40 48 field       88 48 format       136 96 font
  *       232  1 symbology  233 1 show          234 2 0
  *       236  4 least dots a module of a barcode
- *       240 48 show field 288 64 show value   352 160 0
+ *       240 48 show field 288 64 show value   352 160 file of the font when it was compiled, or ""
  */
 enum {
 	TEMPLATE_VERSION = 3,
@@ -51,6 +51,7 @@ enum {
 	TEMPLATE_FILE_MAX = 256 << 20,
 	TEMPLATE_SOURCE_MAX = 8 << 20,
 	TEMPLATE_FONT_MAX = 96,
+	TEMPLATE_FONT_FILE_MAX = 160,
 	TEMPLATE_FORMAT_MAX = 48,
 	TEMPLATE_VALUE_MAX = 64,
 	TEMPLATE_SIZE_UNIT = 64
@@ -78,7 +79,7 @@ enum box_ink { INK_RESIN, INK_DYE, INK_UV, INK_COUNT };
 
 struct box {
 	uint8_t side, kind, align, fit, ink, lines, symbology, show;
-	bool bare; /* no overlay over the box */
+	bool bare;           /* no overlay over the box */
 	unsigned x, y, w, h; /* artwork dots */
 	unsigned size, min_size;
 	uint32_t colour;
@@ -91,6 +92,7 @@ struct box {
 	char font[TEMPLATE_FONT_MAX];     /* as Pango writes it, without size */
 	char show_field[FIELD_NAME_MAX];
 	char show_value[TEMPLATE_VALUE_MAX];
+	char font_file[TEMPLATE_FONT_FILE_MAX]; /* under all fonts of the host that compiled it */
 };
 
 /* A field's value stands in the box: text and barcodes. */

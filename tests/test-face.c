@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/face.h"
 #include "filters/le.h"
 #include "tests/template-fixture.h"
 
@@ -480,6 +481,43 @@ test_overlay_and_uv(void **state)
 	fixture_destroy(&f);
 }
 
+/* The last test: from here on the process knows the template's fonts only. Thai and Arabic are in
+ * other fonts. */
+static void
+test_few_fonts(void **state)
+{
+	static const char *const names[] = {"张三", "สมชาย 张", "محمد Li", "Ωmega 〇"};
+	struct card *c = *state;
+	struct face want[ARRAY_LEN(names)], got;
+	struct err e = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(draw(c, "T1", names[i], "20260101", "ymcko", &want[i], &e), 0);
+	assert_string_equal(c->template->boxes[0].font_file[0] ? "named" : "", "named");
+	assert_true(fonts_few(c->template));
+	struct renderer *all = c->renderer;
+	assert_int_equal(renderer_create_alone(&c->renderer, c->template, &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_int_equal(draw(c, "T1", names[i], "20260101", "ymcko", &got, &e), 0);
+		for (int k = 0; k < PANEL_COUNT; k++) {
+			const struct plane *a = &want[i].plane[k], *b = &got.plane[k];
+			assert_int_equal(a->fill, b->fill);
+			if (a->fill == PLANE_DATA)
+				assert_memory_equal(a->data, b->data, a->stride * a->lines);
+		}
+		face_done(&got);
+		face_done(&want[i]);
+	}
+	assert_int_equal(
+		draw(c, "T1", "\xf3\xb0\x80\x80", "20260101", "ymcko", &got, &e), ERR_INPUT);
+	assert_non_null(strstr(e.text, "U+F0000"));
+	/* A font file that went away: all fonts, and the same card. */
+	snprintf(c->template->boxes[0].font_file, TEMPLATE_FONT_FILE_MAX, "/nonexistent.ttf");
+	assert_false(fonts_few(c->template));
+	renderer_destroy(c->renderer);
+	c->renderer = all;
+}
+
 int
 main(void)
 {
@@ -496,6 +534,7 @@ main(void)
 		cmocka_unit_test(test_half_panel),
 		cmocka_unit_test(test_same_again),
 		cmocka_unit_test(test_overlay_and_uv),
+		cmocka_unit_test(test_few_fonts),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
