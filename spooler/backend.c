@@ -247,7 +247,7 @@ job_run(struct worker_args *args)
 	sigaddset(&watched, SIGCHLD);
 	sigaddset(&watched, SINK_ORPHAN_SIGNAL);
 	args->keyd_fd = -1;
-	if (keyd_start(config_keys(args->config), config_worker_user(args->config), &keyd.pid,
+	if (keyd_start_config(args->config, config_worker_user(args->config), &keyd.pid,
 		    &args->keyd_fd, &keyd_error) != 0) {
 		args->keyd_fd = -1;
 		args->keyd_error = &keyd_error;

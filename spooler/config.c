@@ -25,6 +25,8 @@ struct config {
 	GHashTable *stations; /* printer serial or "default" -> address */
 	GHashTable *printers; /* printer serial or model -> array of struct printer_override */
 };
+	char *key_secret, *key_source, *mac_source, *psam_reader, *psam_application;
+	unsigned psam_key_version, psam_key_usage, psam_mac_usage;
 
 enum setting_kind { SETTING_PATH, SETTING_WORD, SETTING_NUMBER };
 
@@ -48,6 +50,19 @@ static const struct setting {
 		SYSCONFDIR "/cardspool/master.keys", 0, 0, 0},
 	{"paths", "run", SETTING_PATH, offsetof(struct config, run), RUNDIR "/cardspool", 0, 0, 0},
 	{"process", "worker-user", SETTING_WORD, offsetof(struct config, worker_user), "cardspool",
+	{"paths", "key-secret", SETTING_PATH, offsetof(struct config, key_secret),
+		LOCALSTATEDIR "/lib/cardspool-keys/secret", 0, 0, 0},
+	{"keys", "keys", SETTING_WORD, offsetof(struct config, key_source), "file", 0, 0, 0},
+	{"keys", "mac", SETTING_WORD, offsetof(struct config, mac_source), "file", 0, 0, 0},
+	{"keys", "psam-reader", SETTING_WORD, offsetof(struct config, psam_reader), NULL, 0, 0, 0},
+	{"keys", "psam-application", SETTING_WORD, offsetof(struct config, psam_application), NULL,
+		0, 0, 0},
+	{"keys", "psam-key-version", SETTING_NUMBER, offsetof(struct config, psam_key_version),
+		NULL, 1, 1, 255},
+	{"keys", "psam-key-usage", SETTING_NUMBER, offsetof(struct config, psam_key_usage), NULL, 1,
+		0, 255},
+	{"keys", "psam-mac-usage", SETTING_NUMBER, offsetof(struct config, psam_mac_usage), NULL, 2,
+		0, 255},
 		0, 0, 0},
 	{"cards", "attempts-max", SETTING_NUMBER, offsetof(struct config, attempts_max), NULL, 3, 1,
 		20},
@@ -386,6 +401,26 @@ config_station(const struct config *c, const char *printer_serial)
 {
 	const char *address =
 		printer_serial ? g_hash_table_lookup(c->stations, printer_serial) : NULL;
+const char *
+config_text(const struct config *c, const char *group, const char *key)
+{
+	const struct setting *s = setting_find(group, key);
+
+	return s && s->kind != SETTING_NUMBER
+		       ? *(char *const *)(const void *)((const char *)c + s->offset)
+		       : NULL;
+}
+
+unsigned
+config_number(const struct config *c, const char *group, const char *key)
+{
+	const struct setting *s = setting_find(group, key);
+
+	return s && s->kind == SETTING_NUMBER
+		       ? *(const unsigned *)(const void *)((const char *)c + s->offset)
+		       : 0;
+}
+
 
 	return address ? address : g_hash_table_lookup(c->stations, STATION_DEFAULT);
 }

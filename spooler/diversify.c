@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/keys.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -19,10 +19,17 @@
  *
  *  | UID 4, 7 or 10 | sector 1 | purpose 1 | system 13 |
  */
-enum { purpose_key_a = 0x0a, purpose_key_b = 0x0b, purpose_mac = 0x0c, no_sector = 0xff };
+enum {
+	purpose_key_a = 0x0a,
+	purpose_key_b = 0x0b,
+	purpose_mac = 0x0c,
+	purpose_code = 0x0d,
+	no_sector = 0xff
+};
 enum { input_min = 16, input_max = 31, system_len = 13 };
 
 static const char system_id[system_len + 1] = "CARDSPOOL-MF1";
+static const char logic_id[system_len + 1] = "CARDSPOOL-SLE"; /* memory cards: serial for UID */
 
 /* One MAC over pieces; name "CMAC" with AES-128-CBC or "HMAC" with SHA256. */
 struct piece {
@@ -141,6 +148,68 @@ diversify_card(struct chip_keys *out, const struct master_keys *m, const struct 
 		}
 	if (rc == 0)
 		rc = card_mac(out->mac, m, id, image, e);
+	explicit_bzero(key, sizeof key);
+	if (rc)
+		explicit_bzero(out, sizeof *out);
+	return rc;
+}
+
+int
+diversify_digest(uint8_t out[HASH_LEN], const struct chip_id *id, const struct chip_image *image,
+	struct err *e)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		  EVP_DigestUpdate(ctx, id->uid, id->uid_len) == 1;
+
+	for (unsigned block = 0; ok && block < CHIP_BLOCKS; block++)
+		if (image->data >> block & 1u)
+			ok = EVP_DigestUpdate(ctx, image->block[block], CHIP_BLOCK_LEN) == 1;
+	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok ? 0
+		  : err_set(e, ERR_INTERNAL, _("The cryptographic library cannot compute a %s."),
+			    "SHA-256");
+}
+
+static int
+logic_key(uint8_t out[MASTER_KEY_LEN], const uint8_t master[MASTER_KEY_LEN],
+	const uint8_t serial[LOGIC_SERIAL_LEN], uint8_t purpose, struct err *e)
+{
+	uint8_t input[LOGIC_SERIAL_LEN + 2 + system_len];
+
+	memcpy(input, serial, LOGIC_SERIAL_LEN);
+	input[LOGIC_SERIAL_LEN] = no_sector;
+	input[LOGIC_SERIAL_LEN + 1] = purpose;
+	memcpy(input + LOGIC_SERIAL_LEN + 2, logic_id, system_len);
+	return diversify_key(out, master, input, sizeof input, e);
+}
+
+int
+diversify_logic(struct logic_keys *out, const struct master_keys *m,
+	const uint8_t serial[LOGIC_SERIAL_LEN], const uint8_t *data, struct err *e)
+{
+	static const uint8_t transport[SLE4442_PSC_LEN] = {0xff, 0xff, 0xff};
+	const uint8_t version = (uint8_t)m->version;
+	uint8_t key[MASTER_KEY_LEN], full[HASH_LEN];
+	const struct piece pieces[] = {
+		{serial, LOGIC_SERIAL_LEN}, {&version, 1}, {data, LOGIC_DATA_LEN}};
+
+	*out = (struct logic_keys){.key_version = version};
+	int rc = logic_key(key, m->access, serial, purpose_code, e);
+	/* One code in 16 million is the transport code: the next three bytes then. */
+	if (rc == 0)
+		memcpy(out->psc,
+			key + (memcmp(key, transport, sizeof transport) ? 0 : SLE4442_PSC_LEN),
+			SLE4442_PSC_LEN);
+	if (rc == 0 && data) {
+		rc = logic_key(key, m->mac, serial, purpose_mac, e);
+		if (rc == 0)
+			rc = mac_compute(
+				full, sizeof full, "HMAC", key, pieces, ARRAY_LEN(pieces), e);
+		if (rc == 0)
+			memcpy(out->mac, full, LOGIC_MAC_LEN);
+	}
 	explicit_bzero(key, sizeof key);
 	if (rc)
 		explicit_bzero(out, sizeof *out);

@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/keys.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -40,38 +40,66 @@ reply_receive(int fd, struct keyd_reply *reply)
 	return NULL;
 }
 
+/* One question and its answer; q without head. The reply's keys are the caller's to wipe. */
 static int
-keyd_card_keys(void *ctx, const struct chip_id *id, const struct chip_image *image,
-	struct chip_keys *out, struct err *e)
+keyd_ask(int fd, struct keyd_request *q, struct keyd_reply *reply, struct err *e)
 {
-	const int fd = (int)(intptr_t)ctx;
-	struct keyd_request q = {
-		.magic = KEYD_MAGIC, .version = KEYD_VERSION, .id = *id, .image = *image};
-	struct keyd_reply reply = {0};
 	struct timespec now;
 	const char *wrong = NULL;
-	int rc;
 
 	/* Unlike any earlier question's on this socket; 0 is the answer to the start. */
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	q.serial = (uint32_t)(now.tv_sec * 1000000 + now.tv_nsec / 1000) | 1u << 31;
-	if (send(fd, &q, sizeof q, MSG_NOSIGNAL) != (ssize_t)sizeof q)
+	q->magic = KEYD_MAGIC;
+	q->version = KEYD_VERSION;
+	q->serial = (uint32_t)(now.tv_sec * 1000000 + now.tv_nsec / 1000) | 1u << 31;
+	if (send(fd, q, sizeof *q, MSG_NOSIGNAL) != (ssize_t)sizeof *q)
 		wrong = "the key process has ended";
 	else
 		/* An answer that came too late for an earlier question is passed over. */
 		do
-			wrong = reply_receive(fd, &reply);
-		while (!wrong && reply.serial != q.serial);
-	if (wrong) {
-		rc = fault_set(e, FAULT_KEYS, wrong);
-	} else if (reply.code) {
-		rc = fault_set(e, FAULT_KEYS, "the key process refuses this card");
-	} else {
+			wrong = reply_receive(fd, reply);
+		while (!wrong && reply->serial != q->serial);
+	explicit_bzero(q, sizeof *q);
+	if (wrong)
+		return fault_set(e, FAULT_KEYS, wrong);
+	reply->text[sizeof reply->text - 1] = '\0';
+	if (reply->code == ERR_FAULT)
+		return fault_say(e, FAULT_KEYS, "the key process refuses this card", reply->text);
+	if (reply->code)
+		return fault_set(e, FAULT_KEYS, "the key process refuses this card");
+	return 0;
+}
+
+static int
+keyd_card_keys(void *ctx, const struct chip_id *id, const struct chip_image *image,
+	struct chip_keys *out, struct err *e)
+{
+	const intptr_t both = (intptr_t)ctx;
+	struct keyd_request q = {
+		.id = *id, .image = *image, .key_version = (unsigned)(both >> KEYD_VERSION_SHIFT)};
+	struct keyd_reply reply = {0};
+	int rc = keyd_ask((int)(both & KEYD_FD_MASK), &q, &reply, e);
+
+	if (rc == 0)
 		*out = reply.keys;
-		rc = 0;
-	}
 	explicit_bzero(&reply, sizeof reply);
-	explicit_bzero(&q, sizeof q);
+	return rc;
+}
+
+int
+keyd_logic_keys(void *ctx, const uint8_t serial[LOGIC_SERIAL_LEN], unsigned key_version,
+	const uint8_t *data, struct logic_keys *out, struct err *e)
+{
+	struct keyd_request q = {.logic = true, .logic_mac = data, .key_version = key_version};
+	struct keyd_reply reply = {0};
+
+	memcpy(q.serial_number, serial, LOGIC_SERIAL_LEN);
+	if (data)
+		memcpy(q.logic_data, data, LOGIC_DATA_LEN);
+	int rc = keyd_ask((int)((intptr_t)ctx & KEYD_FD_MASK), &q, &reply, e);
+	if (rc == 0)
+		*out = reply.logic;
+	explicit_bzero(&reply, sizeof reply);
 	return rc;
 }
 

@@ -6,11 +6,12 @@
  * one card. A master key never leaves the process. Guarantees: a start that cannot be made safe
  * enough to hold keys fails with the reason. A malformed question ends keyd, and so does the end of
  * its client, the worker; the end of the supervisor alone does not, because a card may be half
- * written.
+ * written. With a security module it keeps one thing more: the socket to pcscd, opened before the
+ * rights are given up.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,10 @@ static const int allowed_calls[] = {
 	SCMP_SYS(gettid),
 	SCMP_SYS(close),
 };
+
+/* And what a conversation with pcscd takes beside them. */
+static const int psam_calls[] = {SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select),
+	SCMP_SYS(pselect6), SCMP_SYS(gettimeofday), SCMP_SYS(clock_nanosleep)};
 
 /* Only fd stays open; 0, 1 and 2 lead nowhere. */
 static int
@@ -111,12 +116,14 @@ user_give_up(const struct passwd *user)
 }
 
 static void
-calls_give_up(void)
+calls_give_up(bool psam)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
 	for (size_t i = 0; filter && i < ARRAY_LEN(allowed_calls); i++)
 		seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+	for (size_t i = 0; filter && psam && i < ARRAY_LEN(psam_calls); i++)
+		seccomp_rule_add(filter, SCMP_ACT_ALLOW, psam_calls[i], 0);
 	if (filter) {
 		seccomp_load(filter); /* best effort: an old kernel has the other walls */
 		seccomp_release(filter);
@@ -126,17 +133,17 @@ calls_give_up(void)
 /* Everything after which nobody can look into this process. The order matters: changing the user
  * may make the process dumpable again. */
 static int
-rights_give_up(int *fd, const struct passwd *user, struct err *e)
+rights_give_up(const struct passwd *user, bool psam, struct err *e)
 {
 	static const struct rlimit none = {0, 0};
 
 	mlockall(MCL_CURRENT | MCL_ONFAULT); /* best effort, limits are low for users */
-	if (files_give_up(fd) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 || user_give_up(user) < 0 ||
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || user_give_up(user) < 0 ||
 		setrlimit(RLIMIT_FSIZE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(
 			e, ERR_SYSTEM, _("The keys cannot be kept safe: %s."), strerror(errno));
-	calls_give_up();
+	calls_give_up(psam);
 	return 0;
 }
 
@@ -146,7 +153,8 @@ request_good(const struct keyd_request *q, ssize_t len)
 	size_t n = q->id.uid_len;
 
 	return len == (ssize_t)sizeof *q && q->magic == KEYD_MAGIC && q->version == KEYD_VERSION &&
-	       q->serial != 0 && (n == 4 || n == 7 || n == 10);
+	       q->serial != 0 && q->key_version < 256 &&
+	       (q->logic ? n == 0 : n == 4 || n == 7 || n == 10);
 }
 
 /* A stop is the job's business: the card in the machine may still need its keys. */
@@ -165,7 +173,7 @@ signals_ignore(void)
 
 /* Until the client closes its end or asks nonsense. */
 static void
-requests_serve(int fd, const struct master_keys *m)
+requests_serve(int fd, struct keyd_holder *h)
 {
 	struct keyd_request q;
 	struct keyd_reply reply;
@@ -181,8 +189,7 @@ requests_serve(int fd, const struct master_keys *m)
 		reply.magic = KEYD_MAGIC;
 		reply.version = KEYD_VERSION;
 		reply.serial = q.serial;
-		reply.key_version = m->version;
-		reply.code = diversify_card(&reply.keys, m, &q.id, &q.image, &e);
+		reply.code = keyd_answer(h, &q, &reply, &e);
 		snprintf(reply.text, sizeof reply.text, "%s", e.text);
 		if (send(fd, &reply, sizeof reply, MSG_NOSIGNAL) != (ssize_t)sizeof reply)
 			break;
@@ -193,28 +200,48 @@ requests_serve(int fd, const struct master_keys *m)
 	explicit_bzero(&q, sizeof q);
 }
 
-static _Noreturn void
-keyd_main(int fd, const char *key_path, const struct passwd *user)
+/* What keyd needs before it gives everything up: masters from the file, the module's socket. */
+static int
+holder_fill(struct keyd_holder *h, const struct keyd_setup *setup, int *fd, struct err *e)
 {
-	struct master_keys masters = {0};
+	/* The self test also makes the library load what it needs while there still are files. */
+	int rc = diversify_self_test(e);
+
+	h->psam_keys = setup->psam_keys;
+	h->psam_mac = setup->psam_mac;
+	if (rc == 0 && !(h->psam_keys && h->psam_mac))
+		rc = keyfile_ring(&h->ring, setup->key_path, e);
+	if (rc == 0 && files_give_up(fd) < 0)
+		rc = err_set(
+			e, ERR_SYSTEM, _("The keys cannot be kept safe: %s."), strerror(errno));
+	if (rc == 0 && (h->psam_keys || h->psam_mac))
+		rc = psam_open(&h->psam, &setup->psam, e);
+	return rc;
+}
+
+static _Noreturn void
+keyd_main(int fd, const struct keyd_setup *setup, const struct passwd *user)
+{
+	struct keyd_holder holder = {0};
 	struct err e = {0};
 	struct keyd_reply hello = {.magic = KEYD_MAGIC, .version = KEYD_VERSION};
 
 	prctl(PR_SET_NAME, "cardspool-keyd");
 	signals_ignore();
-	mlock(&masters, sizeof masters);
-	/* The self test also makes the library load what it needs while there still are files. */
-	int rc = diversify_self_test(&e);
+	keys_guard();
+	mlock(&holder, sizeof holder);
+	int rc = holder_fill(&holder, setup, &fd, &e);
 	if (rc == 0)
-		rc = keyfile_read(&masters, key_path, &e);
-	if (rc == 0)
-		rc = rights_give_up(&fd, user, &e);
+		rc = rights_give_up(user, holder.psam_keys || holder.psam_mac, &e);
 	hello.code = rc;
-	hello.key_version = masters.version;
+	hello.key_version =
+		holder.ring.n ? keyring_find(&holder.ring, 0)->version : setup->psam.key_version;
+	for (unsigned i = 0; i < holder.ring.n; i++)
+		hello.versions[i] = (uint8_t)holder.ring.pair[i].version;
 	snprintf(hello.text, sizeof hello.text, "%s", e.text);
 	if (send(fd, &hello, sizeof hello, MSG_NOSIGNAL) == (ssize_t)sizeof hello && rc == 0)
-		requests_serve(fd, &masters);
-	explicit_bzero(&masters, sizeof masters);
+		requests_serve(fd, &holder);
+	explicit_bzero(&holder, sizeof holder);
 	_exit(rc ? err_exit_status(rc) : 0);
 }
 
@@ -233,11 +260,14 @@ start_wait(int fd, struct err *e)
 		hello.magic != KEYD_MAGIC || hello.version != KEYD_VERSION || hello.serial != 0)
 		return fault_set(e, FAULT_KEYS, "no word from the key process");
 	hello.text[sizeof hello.text - 1] = '\0';
+	if (hello.code == ERR_FAULT)
+		return fault_say(e, FAULT_KEYS, "at the start", hello.text);
 	return hello.code ? err_set(e, hello.code, "%s", hello.text) : 0;
 }
 
 int
-keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct err *e)
+keyd_start_setup(
+	const struct keyd_setup *setup, const char *run_as, pid_t *pid, int *fd, struct err *e)
 {
 	int pair[2];
 	const char *name = run_as ? run_as : "nobody";
@@ -253,7 +283,7 @@ keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct
 	*pid = fork();
 	if (*pid == 0) {
 		close(pair[0]);
-		keyd_main(pair[1], key_path, user);
+		keyd_main(pair[1], setup, user);
 	}
 	close(pair[1]);
 	int rc = *pid < 0 ? err_set(e, ERR_SYSTEM, _("The key process cannot start: %s."),
@@ -271,4 +301,13 @@ keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct
 		*pid = -1;
 	}
 	return rc;
+}
+
+int
+keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct err *e)
+{
+	struct keyd_setup setup = {0};
+
+	snprintf(setup.key_path, sizeof setup.key_path, "%s", key_path);
+	return keyd_start_setup(&setup, run_as, pid, fd, e);
 }

@@ -15,9 +15,12 @@
  *   mac-key        32 hex digits  master of the MAC keys
  *   mac-check      6 hex digits
  *
+ * That is the plain form, of one version. The sealed form (format 2) holds every version, 33 bytes
+ * each, as keyseal.c draws: version 1 | access 16 | MAC 16.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +30,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { keyfile_max = 4096, format_version = 1 };
+enum { keyfile_max = KEYFILE_MAX, format_version = 1, RING_ENTRY = 1 + 2 * MASTER_KEY_LEN };
+
+#define SEALED_KIND "cardspool-keys 2"
 
 enum line_kind {
 	LINE_FORMAT,
@@ -57,9 +62,8 @@ static const struct {
 	[LINE_MAC_CHECK] = {"mac-check", offsetof(struct keyfile, mac_check), KEY_CHECK_LEN},
 };
 
-/* Reads into text, which has room for max + 1 bytes. The rights are those of the opened file
- * itself. */
-static int
+/* The rights are those of the opened file itself. */
+int
 keyfile_text(char *text, size_t max, const char *path, struct err *e)
 {
 	struct stat st;
@@ -192,25 +196,151 @@ check_compare(const uint8_t key[MASTER_KEY_LEN], const uint8_t expected[KEY_CHEC
 	return rc;
 }
 
-int
-keyfile_read(struct master_keys *out, const char *path, struct err *e)
-{
-	char text[keyfile_max + 1];
-	struct keyfile k = {0};
+/* ---- the ring ---- */
 
-	explicit_bzero(out, sizeof *out);
-	int rc = keyfile_text(text, keyfile_max, path, e);
-	if (rc == 0)
-		rc = keyfile_parse(&k, text, path, e);
+const struct master_keys *
+keyring_find(const struct key_ring *r, unsigned version)
+{
+	for (unsigned i = r->n; i-- > 0;)
+		if (version == 0 || r->pair[i].version == version)
+			return &r->pair[i];
+	return NULL;
+}
+
+int
+keyring_push(struct key_ring *r, const struct master_keys *pair, struct err *e)
+{
+	if (r->n == KEY_VERSIONS_MAX || pair->version == 0 || pair->version > 255)
+		return err_set(e, ERR_USAGE,
+			_("There are %u versions of the keys already; no more fit."), r->n);
+	r->pair[r->n++] = *pair;
+	return 0;
+}
+
+static int
+ring_parse(struct key_ring *out, const uint8_t *plain, size_t len, const char *path, struct err *e)
+{
+	const size_t n = len / RING_ENTRY;
+
+	if (n == 0 || n > KEY_VERSIONS_MAX || len % RING_ENTRY)
+		return err_set(e, ERR_INPUT, _("%s: is damaged; restore it from its copy."), path);
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *at = plain + i * RING_ENTRY;
+		struct master_keys *m = &out->pair[i];
+		if (at[0] == 0 || keyring_find(out, at[0]))
+			return err_set(
+				e, ERR_INPUT, _("%s: is damaged; restore it from its copy."), path);
+		m->version = at[0];
+		memcpy(m->access, at + 1, MASTER_KEY_LEN);
+		memcpy(m->mac, at + 1 + MASTER_KEY_LEN, MASTER_KEY_LEN);
+		out->n++;
+	}
+	return 0;
+}
+
+static int
+plain_parse(struct key_ring *out, char *text, const char *path, struct err *e)
+{
+	struct keyfile k = {0};
+	int rc = keyfile_parse(&k, text, path, e);
+
 	if (rc == 0)
 		rc = check_compare(k.keys.access, k.access_check, "access", path, e);
 	if (rc == 0)
 		rc = check_compare(k.keys.mac, k.mac_check, "MAC", path, e);
-	if (rc == 0)
-		*out = k.keys;
+	if (rc == 0) {
+		out->pair[0] = k.keys;
+		out->n = 1;
+	}
 	explicit_bzero(&k, sizeof k);
+	return rc;
+}
+
+int
+keyfile_ring(struct key_ring *out, const char *path, struct err *e)
+{
+	char text[keyfile_max + 1];
+	uint8_t plain[KEY_VERSIONS_MAX * RING_ENTRY];
+	size_t len = 0;
+
+	explicit_bzero(out, sizeof *out);
+	int rc = keyfile_text(text, keyfile_max, path, e);
+	if (rc == 0 && strncmp(text, SEALED_KIND, strlen(SEALED_KIND)) != 0) {
+		rc = plain_parse(out, text, path, e);
+	} else if (rc == 0) {
+		rc = keyseal_parse(plain, sizeof plain, &len, SEALED_KIND, text, path, e);
+		if (rc == 0)
+			rc = ring_parse(out, plain, len, path, e);
+	}
+	if (rc)
+		explicit_bzero(out, sizeof *out);
+	explicit_bzero(plain, sizeof plain);
 	explicit_bzero(text, sizeof text);
 	return rc;
+}
+
+int
+keyfile_read(struct master_keys *out, const char *path, struct err *e)
+{
+	struct key_ring ring;
+	int rc = keyfile_ring(&ring, path, e);
+
+	explicit_bzero(out, sizeof *out);
+	if (rc == 0)
+		*out = *keyring_find(&ring, 0);
+	explicit_bzero(&ring, sizeof ring);
+	return rc;
+}
+
+/* ---- writing ---- */
+
+int
+keyfile_place(const char *path, const char *text, bool replace, struct err *e)
+{
+	char complete[4096];
+	int n = snprintf(complete, sizeof complete, "%s.new", path);
+
+	if (n < 0 || (size_t)n >= sizeof complete)
+		return err_set(e, ERR_USAGE, _("%s: the path is too long."), path);
+	if (replace)
+		return file_write(path, text, strlen(text), 0600, e);
+	if (access(path, F_OK) == 0)
+		return err_set(e, ERR_USAGE,
+			_("%s: there is a key file already; it is not replaced."), path);
+	int rc = file_write(complete, text, strlen(text), 0600, e);
+	/* A link never replaces, whoever was quicker. */
+	if (rc == 0 && link(complete, path) < 0)
+		rc = err_set(e, errno == EEXIST ? ERR_USAGE : ERR_STORAGE,
+			_("%s: the key file cannot be made: %s."), path, strerror(errno));
+	unlink(complete);
+	/* Cards made with a key whose file a power cut takes away could never be read again. */
+	if (rc == 0 && file_folder_sync(path) < 0)
+		rc = err_set(e, ERR_STORAGE, _("%s: the key file cannot be made: %s."), path,
+			strerror(errno));
+	return rc;
+}
+
+int
+keyfile_save(const struct key_ring *r, const char *path, const char *secret_path, bool replace,
+	struct err *e)
+{
+	uint8_t plain[KEY_VERSIONS_MAX * RING_ENTRY];
+	char text[2 * KEYFILE_MAX];
+
+	/* Before the secret is made: a wrong call leaves nothing behind. */
+	if (!replace && access(path, F_OK) == 0)
+		return err_set(e, ERR_USAGE,
+			_("%s: there is a key file already; it is not replaced."), path);
+	for (unsigned i = 0; i < r->n; i++) {
+		uint8_t *at = plain + i * RING_ENTRY;
+		at[0] = (uint8_t)r->pair[i].version;
+		memcpy(at + 1, r->pair[i].access, MASTER_KEY_LEN);
+		memcpy(at + 1 + MASTER_KEY_LEN, r->pair[i].mac, MASTER_KEY_LEN);
+	}
+	int rc = keyseal_build(
+		text, sizeof text, SEALED_KIND, secret_path, plain, r->n * RING_ENTRY, e);
+	explicit_bzero(plain, sizeof plain);
+	return rc ? rc : keyfile_place(path, text, replace, e);
 }
 
 static int
@@ -244,30 +374,16 @@ int
 keyfile_create(const char *path, struct err *e)
 {
 	struct master_keys m = {.version = 1};
-	char text[keyfile_max], complete[4096];
-	int rc = 0, n = snprintf(complete, sizeof complete, "%s.new", path);
+	char text[keyfile_max];
+	int rc = 0;
 
-	if (n < 0 || (size_t)n >= sizeof complete)
-		return err_set(e, ERR_USAGE, _("%s: the path is too long."), path);
-	if (access(path, F_OK) == 0)
-		return err_set(e, ERR_USAGE,
-			_("%s: there is a key file already; it is not replaced."), path);
 	if (RAND_priv_bytes(m.access, sizeof m.access) != 1 ||
 		RAND_priv_bytes(m.mac, sizeof m.mac) != 1)
 		rc = err_set(e, ERR_SYSTEM, _("No random numbers are to be had."));
 	if (rc == 0)
 		rc = keyfile_build(text, sizeof text, &m, e);
 	if (rc == 0)
-		rc = file_write(complete, text, strlen(text), 0600, e);
-	/* A link never replaces, whoever was quicker. */
-	if (rc == 0 && link(complete, path) < 0)
-		rc = err_set(e, errno == EEXIST ? ERR_USAGE : ERR_STORAGE,
-			_("%s: the key file cannot be made: %s."), path, strerror(errno));
-	unlink(complete);
-	/* Cards made with a key whose file a power cut takes away could never be read again. */
-	if (rc == 0 && file_folder_sync(path) < 0)
-		rc = err_set(e, ERR_STORAGE, _("%s: the key file cannot be made: %s."), path,
-			strerror(errno));
+		rc = keyfile_place(path, text, false, e);
 	explicit_bzero(&m, sizeof m);
 	explicit_bzero(text, sizeof text);
 	return rc;
