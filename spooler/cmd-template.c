@@ -13,14 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_LEN = 4096, PHOTO_MAX = 4 << 20 };
+enum { PATH_LEN = 4096, PHOTO_MAX = 4 << 20, OPTIONS_MAX = 32 };
 
 struct preview {
 	const char *source, *template_word, *templates, *photo_dir, *ribbon_word, *side_word, *out;
-	const char *panel_word;
+	const char *panel_word, *queue_word, *ppd_word;
+	const char *queue_options[OPTIONS_MAX];
+	size_t n_queue_options;
 	unsigned record;
 	bool json, proof;
 	const struct ribbon *ribbon;
+	char ribbon_name[16];
 	char dir[PATH_LEN];
 	struct template *template;
 	struct batch *batch;
@@ -52,17 +55,20 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 		{"templates", required_argument, NULL, 'T'},
 		{"photos", required_argument, NULL, 'p'}, {"output", required_argument, NULL, 'o'},
 		{"proof", no_argument, NULL, 'P'}, {"panel", required_argument, NULL, 'l'},
-		{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+		{"queue", required_argument, NULL, 'd'}, {"ppd", required_argument, NULL, 'D'},
+		{"option", required_argument, NULL, 'O'}, {"json", no_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0}};
 	const struct {
 		int letter;
 		const char **word;
 	} words[] = {{'s', &p->side_word}, {'b', &p->ribbon_word}, {'t', &p->template_word},
-		{'T', &p->templates}, {'p', &p->photo_dir}, {'o', &p->out}, {'l', &p->panel_word}};
+		{'T', &p->templates}, {'p', &p->photo_dir}, {'o', &p->out}, {'l', &p->panel_word},
+		{'d', &p->queue_word}, {'D', &p->ppd_word}};
 	int c;
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "r:s:b:t:p:o:j", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "r:s:b:t:p:o:d:j", options, NULL)) != -1) {
 		bool known = c == 'j' || c == 'r' || c == 'P';
 		if (c == 'r' && number_parse(optarg, &p->record))
 			return err_set(e, ERR_USAGE, _("--record takes a card number from 1."));
@@ -73,6 +79,10 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 				*words[i].word = optarg;
 				known = true;
 			}
+		if (c == 'O' && p->n_queue_options < OPTIONS_MAX) {
+			p->queue_options[p->n_queue_options++] = optarg;
+			known = true;
+		}
 		if (!known)
 			return err_set(e, ERR_USAGE,
 				_("preview does not know that option. See: cardspool help "
@@ -82,9 +92,15 @@ preview_words(struct preview *p, int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE,
 			_("preview takes one batch, roster or PDF and -o PICTURE.png."));
 	p->source = argv[optind];
-	p->ribbon = ribbon_find(p->ribbon_word);
+	if (p->n_queue_options && !p->queue_word && !p->ppd_word)
+		return err_set(e, ERR_USAGE, _("--option is for --queue NAME or --ppd FILE."));
+	p->ribbon = ribbon_find(p->ribbon_word ? p->ribbon_word : "ymckok");
 	if (!p->ribbon)
 		return err_set(e, ERR_USAGE, _("There is no ribbon \"%s\"."), p->ribbon_word);
+	if (p->ribbon_word && (p->queue_word || p->ppd_word))
+		return err_set(e, ERR_USAGE,
+			_("The queue says which ribbon is in; leave --ribbon out, or write "
+			  "--option Ribbon=NAME."));
 	if (p->panel_word && proof_panel(p->panel_word) < 0)
 		return err_set(e, ERR_USAGE, _("--panel is Y, M, C, K, O or UV."));
 	if (strcmp(p->side_word, "front") && strcmp(p->side_word, "back") &&
@@ -196,6 +212,42 @@ faces_draw(struct preview *p, struct err *e)
 	return rc;
 }
 
+static bool
+name_ends(const char *name, const char *end)
+{
+	size_t len = strlen(name), n = strlen(end);
+
+	return len > n && !strcasecmp(name + len - n, end);
+}
+
+/* What the queue's own filter makes of it. The template is opened for its boxes only. */
+static int
+queue_draw(struct preview *p, struct err *e)
+{
+	struct queue_preview q = {.queue = p->queue_word,
+		.ppd = p->ppd_word,
+		.source = p->source,
+		.templates = p->templates,
+		.options = p->queue_options,
+		.n_options = p->n_queue_options,
+		.pdf = name_ends(p->source, ".pdf"),
+		.card = p->record};
+	int rc;
+
+	if (name_ends(p->source, ".csv"))
+		return err_set(e, ERR_USAGE,
+			_("A queue takes a batch or a PDF; pack the roster first: cardspool "
+			  "pack."));
+	rc = q.pdf ? 0 : batch_read(p, e);
+	if (!rc)
+		rc = queue_faces(&q, p->faces, e);
+	for (int side = 0; !rc && side < SIDE_COUNT; side++)
+		if (strcmp(p->side_word, "both") && strcmp(p->side_word, side_names[side]))
+			face_done(&p->faces[side]);
+	snprintf(p->ribbon_name, sizeof p->ribbon_name, "%s", q.ribbon);
+	return rc;
+}
+
 static void
 preview_report(const struct preview *p)
 {
@@ -211,7 +263,7 @@ preview_report(const struct preview *p)
 	}
 	json_t *report = json_pack("{s:s, s:s, s:I, s:s, s:o}", "file", p->out, "template",
 		p->template ? template_name(p->template) : "pdf", "record", (json_int_t)p->record,
-		"ribbon", p->ribbon->name, "panels", panels);
+		"ribbon", p->ribbon_name, "panels", panels);
 	json_dumpf(report, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(report);
@@ -232,27 +284,23 @@ preview_write(const struct preview *p, struct err *e)
 		}
 	if (!proof.n)
 		return err_set(e, ERR_MISSING, _("Ribbon %s does not print the %s."),
-			p->ribbon->name, p->side_word);
+			p->ribbon_name, p->side_word);
 	return proof_write(p->out, &proof, e);
-}
-
-static bool
-name_ends(const char *name, const char *end)
-{
-	size_t len = strlen(name), n = strlen(end);
-
-	return len > n && !strcasecmp(name + len - n, end);
 }
 
 static int
 preview_run(int argc, char **argv, struct err *e)
 {
-	struct preview p = {.record = 1, .ribbon_word = "ymckok", .side_word = "both"};
+	struct preview p = {.record = 1, .side_word = "both"};
 	int rc = preview_words(&p, argc, argv, e);
 
 	buf_init(&p.photo, PHOTO_MAX);
+	if (!rc && p.ribbon)
+		snprintf(p.ribbon_name, sizeof p.ribbon_name, "%s", p.ribbon->name);
 	if (!rc) {
-		if (name_ends(p.source, ".pdf"))
+		if (p.queue_word || p.ppd_word)
+			rc = queue_draw(&p, e);
+		else if (name_ends(p.source, ".pdf"))
 			rc = page_faces(p.source, p.record, p.side_word, p.ribbon, p.faces, e);
 		else if (!(rc = name_ends(p.source, ".csv") ? roster_read(&p, e)
 							    : batch_read(&p, e)))
@@ -263,7 +311,7 @@ preview_run(int argc, char **argv, struct err *e)
 			preview_report(&p);
 		else
 			printf(_("%s: card %u as ribbon %s prints it.\n"), p.out, p.record,
-				p.ribbon->name);
+				p.ribbon_name);
 	}
 	for (int side = 0; side < SIDE_COUNT; side++)
 		face_done(&p.faces[side]);
@@ -282,7 +330,8 @@ const struct command commands_template[] = {
 	{"preview", NULL,
 		"FILE.cards|ROSTER.csv|FILE.pdf -o PICTURE.png|PROOF.pdf [--record N] [--proof] "
 		"[--panel Y|M|C|K|O|UV] [--side front|back|both] "
-		"[--ribbon NAME] [--template NAME|FOLDER] [--templates FOLDER] [--photos FOLDER] "
+		"[--ribbon NAME | --queue NAME | --ppd FILE [--option NAME=VALUE]...] [--template "
+		"NAME|FOLDER] [--templates FOLDER] [--photos FOLDER] "
 		"[--json]",
 		N_("show a card as the head will print it"), preview_run},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -28,4 +28,17 @@ int proof_write(const char *path, const struct proof *p, struct err *e);
 int page_faces(const char *path, unsigned page, const char *side, const struct ribbon *ribbon,
 	struct face faces[SIDE_COUNT], struct err *e);
 
+/* A card as a queue makes it (queue-preview.c). */
+struct queue_preview {
+	const char *queue, *ppd;    /* ppd: a file to take in place of a queue's, NULL: ask CUPS */
+	const char *source;         /* a batch, or a PDF */
+	const char *templates;      /* folder of templates, NULL: the configured one */
+	const char *const *options; /* "NAME=VALUE", over the queue's own */
+	size_t n_options;
+	bool pdf;
+	unsigned card;   /* record of a batch, card of a PDF, from 1 */
+	char ribbon[16]; /* filled: the one the queue has */
+};
+int queue_faces(struct queue_preview *q, struct face faces[SIDE_COUNT], struct err *e);
+
 #endif

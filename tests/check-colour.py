@@ -92,6 +92,29 @@ def check_profile(desk, plain):
     os.unlink(path.replace(".tone", ".icc"))
 
 
+def check_preview(desk):
+    """What preview shows for the queue is what the head then lays down."""
+    for options in ((), ("CardBrightness=6",), ("CardOverlay=Mask", "CardBlack=Halftone")):
+        _, line, card, _ = desk.print(*options)
+        out = os.path.join(desk.work, "preview.png")
+        words = [w for o in options for w in ("--option", o)]
+        shown = desk.cups.cardspool("preview", desk.page, "--queue", desk.cups.queue, *words, "-o", out, check=False)
+        picture = png(out) if shown.returncode == 0 else None
+        spots = [(x, y) for x in range(4, 1012, 7) for y in range(4, 644, 7)]
+        # the printer takes 128 levels a dye, the preview shows all 256
+        other = [s for s in spots if not picture or any(abs(a - b) > 3 for a, b in zip(at(picture, *s), at(card, *s)))]
+        check(f"preview --queue {' '.join(options) or '(as it is)'} shows the card", picture and not other,
+              (shown.stderr, line, other[:3]))
+    for what, argv, words in (
+            ("a queue that is not there", ("--queue", "nobody"), "There is no card queue nobody"),
+            ("an option without a value", ("--queue", desk.cups.queue, "--option", "CardUV"), "NAME=VALUE"),
+            ("a card too many", ("--queue", desk.cups.queue, "--record", "9"), "does not have 9 cards"),
+            ("an option that is refused", ("--queue", desk.cups.queue, "--option", "CardBrightness=x"), "from -10 to 10")):
+        shown = desk.cups.cardspool("preview", desk.page, *argv, "-o", out, check=False)
+        check(f"preview: {what} is one line", shown.returncode not in (0, 70) and words in shown.stderr and
+              shown.stderr.count("\n") == 1, (shown.returncode, shown.stderr))
+
+
 def panels(desk, *options):
     """Which downloads of the card were sent."""
     state, line, card, sent = desk.print(*options)
@@ -144,6 +167,7 @@ def main():
         plain = check_tone(desk)
         check_profile(desk, plain)
         check_overlay(desk)
+        check_preview(desk)
         check_resin(desk)
     except privatecups.Failed as failure:
         check("the cases run", False, failure)
