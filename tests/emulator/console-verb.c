@@ -221,8 +221,7 @@ verb_clear(struct emu *emu, struct printer *p, struct words *w)
 	(void)w;
 	machine_clear(p);
 	(void)emu;
-	if (p->station)
-		free(pn532_control(p->station, "clear"));
+	free(station_control(p, "clear"));
 	return NULL;
 }
 

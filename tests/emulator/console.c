@@ -202,7 +202,7 @@ printer_line(struct emu *emu, struct printer *p, const char *line)
 		return json_line(killer_status(emu->killer));
 	emu_log(emu, "console: %s", line);
 	if (!strcmp(w.w[0], "station")) {
-		char *said = p->station ? pn532_control(p->station, w.rest) : NULL;
+		char *said = station_control(p, w.rest);
 		char *text = json_line(json_pack("{s:b, s:s}", "ok",
 			said && !strncmp(said, "ok", 2), "station", said ? said : "no station"));
 		free(said);

@@ -302,10 +302,8 @@ links_drop(struct emu *emu, void *arg)
 		usb_plug(&emu->device[i], false);
 		if (emu->printer[i]->powered)
 			usb_plug(&emu->device[i], true);
-		if (emu->printer[i]->station) {
-			free(pn532_control(emu->printer[i]->station, "unplug"));
-			free(pn532_control(emu->printer[i]->station, "plug"));
-		}
+		free(station_control(emu->printer[i], "unplug"));
+		free(station_control(emu->printer[i], "plug"));
 	}
 	pthread_mutex_unlock(&emu->lock);
 }
