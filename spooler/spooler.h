@@ -367,26 +367,26 @@ int keyfile_read(struct master_keys *out, const char *path, struct err *e);
 #define KEYD_VERSION 2u
 struct keyd_request {
 	uint32_t magic, version, serial;
+	unsigned key_version; /* of the masters; 0: the current one */
+	bool logic;           /* a memory card: its number and data below, no id */
+	bool logic_mac;
 	struct chip_id id;
 	struct chip_image image;
+	uint8_t serial_number[LOGIC_SERIAL_LEN], logic_data[LOGIC_DATA_LEN];
 };
 struct keyd_reply {
 	uint32_t magic, version, serial; /* serial 0: the answer to the start */
 	int32_t code;
-	unsigned key_version; /* of the masters; 0: the current one */
-	bool logic;           /* a memory card: its number and data below, no id */
-	bool logic_mac;
 	unsigned key_version; /* that this answer was made with */
 	uint8_t versions[8];  /* in the answer to the start: all there are, oldest first, then 0 */
 	struct chip_keys keys;
-	uint8_t serial_number[LOGIC_SERIAL_LEN], logic_data[LOGIC_DATA_LEN];
+	struct logic_keys logic;
 	char text[ERR_TEXT_MAX];
 };
 
 /* Starts keyd as a child: reads the key file, then gives up files, devices, privileges and core dumps.
  * *fd is this side of the socket pair. */
 int keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct err *e);
-	struct logic_keys logic;
 /* The same with what [keys] of cardspool.conf says: the file, a security module, or both. */
 int keyd_start_config(const struct config *c, const char *run_as, pid_t *pid, int *fd, struct err *e);
 /* A key_source that asks keyd over fd. ctx must be (void *)(intptr_t)fd for the current masters, or
@@ -395,15 +395,15 @@ int keyd_start_config(const struct config *c, const char *run_as, pid_t *pid, in
 #define KEYD_FD_MASK       0xffffff
 #define KEYD_CTX(fd, version) ((void *)((intptr_t)(version) << KEYD_VERSION_SHIFT | (intptr_t)(fd)))
 extern const struct key_source keyd_key_source_ops;
+/* struct logic_source's keys; ctx (void *)(intptr_t)fd. */
+int keyd_logic_keys(void *ctx, const uint8_t serial[LOGIC_SERIAL_LEN], unsigned key_version,
+	const uint8_t *data, struct logic_keys *out, struct err *e);
 /* Writes a key file with fresh random master keys, mode 0600. */
 int keyfile_create(const char *path, struct err *e);
 
 /* ---- status sink (sink.c) --------------------------------------------------------------------------------------- */
 
 /* Where the pass tells what is going on. The CUPS backend is one, a Printer Application could be another. */
-/* struct logic_source's keys; ctx (void *)(intptr_t)fd. */
-int keyd_logic_keys(void *ctx, const uint8_t serial[LOGIC_SERIAL_LEN], unsigned key_version,
-	const uint8_t *data, struct logic_keys *out, struct err *e);
 struct sink {
 	void (*reason)(struct sink *s, const char *keyword, bool set);
 	void (*supplies)(struct sink *s, const struct printer_status *status);
