@@ -124,11 +124,19 @@ struct usb_printer {
 	char device_id[256]; /* IEEE 1284 id */
 	char make[64], model[64];
 	char path[32]; /* bus-port.port: pairs a reader with its printer */
+	char host[64]; /* on the network: its address, and path is empty */
+	uint16_t port;
+	/* Who it is for lock, ledger and configuration: the serial number, "SERIAL@PATH" where the
+	 * device URI tells twins apart by their plug. Set by uri.c. */
+	char name[96];
 };
 /* Lists printers whose vendor id some family claims, without claiming an interface. The caller frees *list. */
 int usb_list(struct usb_printer **list, size_t *n, struct err *e);
 /* Claims the printer with that serial number (NULL: the only one; several = ERR_USAGE naming them). */
 int usb_open(struct transport **out, const struct usb_printer *which, struct err *e);
+/* A raw TCP connection to host and port (net.c). port_status is NULL there. ERR_BUSY: in use on this
+ * computer; FAULT_PRINTER_ABSENT: nobody answers. */
+int net_open(struct transport **out, const struct usb_printer *which, struct err *e);
 int device_id_get(const char *device_id, const char *key, char *out, size_t max);
 
 /* ---- printers ---------------------------------------------------------------------------------------- */
@@ -177,6 +185,7 @@ struct printer_model {
 	const char *levels;    /* levels a dot the codec may send, blank separated: "2 64 128" */
 	const struct printer_setting *settings; /* ends with a NULL name; NULL: none */
 	const char *lacks; /* commands this model is documented not to know, blank separated; NULL: none */
+	bool network; /* may be driven over a raw TCP port too */
 };
 /* The override of that name, else the model's value, else NULL. */
 const char *printer_setting_value(
@@ -290,6 +299,17 @@ struct printer_driver {
 	const char *(*note)(struct printer *p);
 };
 
+/* What an installation says of a printer; overrides must outlive it. */
+struct printer_setup {
+	struct printer_limits limits;
+	const struct printer_override *overrides;
+	size_t n_overrides;
+};
+/* Opens the printer on USB or the network (connect.c). On the network model and serial number that it
+ * tells must be those that were meant: else ERR_USAGE, ERR_DEVICE. */
+int printer_connect(struct printer **out, const struct printer_driver **driver,
+	const struct usb_printer *which, const struct printer_setup *setup, struct err *e);
+
 extern const struct printer_driver *const printer_drivers[]; /* generated; ends with NULL */
 const struct printer_driver *printer_driver_by_vendor(uint16_t vendor);
 /* Model row by the MDL of a 1284 id; NULL if unknown. */
@@ -332,6 +352,8 @@ extern const struct station_driver *const station_drivers[]; /* ends with NULL *
 /* Opens by address: "nfc:pn532_uart:/dev/ttyUSB0:115200". Takes the exclusive lock of that address. */
 int station_open(struct station **out, const char *address, struct err *e);
 void station_close(struct station *s);
+/* A file in the system's lock folder for an address of that kind, to be flocked; -1: errno. */
+int address_lock_file(const char *kind, const char *address);
 
 /* Readers that are known by their USB ids (station-usb.c); ends with vendor 0. */
 enum station_usb_kind { STATION_USB_NFC, STATION_USB_SERIAL };
@@ -345,6 +367,9 @@ extern const struct station_usb station_usb[];
 const struct station_usb *station_usb_find(uint16_t vendor, uint16_t product); /* NULL: none */
 /* Do both plugs ("1-2.3") hang on one hub that is not the computer's own? */
 bool usb_same_hub(const char *one, const char *two);
+/* The address of the only known reader on the hub that the plug is on; sys and dev are the roots of
+ * sysfs and of the device nodes. ERR_MISSING: none, or several. */
+int station_usb_beside(char *out, size_t max, const char *plug, const char *sys, const char *dev);
 
 /* ---- writing a chip (mifare.c) ---------------------------------------------------------------------------- */
 

@@ -279,10 +279,12 @@ evolis_columns(struct evolis_model *out, const struct printer_model *m, const st
 #define STATIONS .contact = true, .contactless = true, .magnetic = true
 #define RESINS   "k kw kr kbl kgr kgo ksi"
 
-/* "lacks": the guide's overview of commands and models. */
+/* "lacks": the guide's overview of commands and models. Network: the guide has the same bytes on TCP
+ * 9100 for models with Ethernet, an option of these. */
 const struct printer_model evolis_models[EVOLIS_MODELS] = {
 	{.name = "Evolis Dualys 3",
 		.mdl = "Dualys 3",
+		.network = true,
 		CLASSIC,
 		STATIONS,
 		.duplex = true,
@@ -296,6 +298,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.confidence = CONFIDENCE_ONE_SOURCE},
 	{.name = "Evolis Pebble 4",
 		.mdl = "Pebble 4",
+		.network = true,
 		CLASSIC,
 		STATIONS,
 		.ribbons = "ymcko ymckos ko " RESINS,
@@ -311,6 +314,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.confidence = CONFIDENCE_ONE_SOURCE},
 	{.name = "Evolis Quantum",
 		.mdl = "Quantum",
+		.network = true,
 		CLASSIC,
 		STATIONS,
 		.duplex = true,
@@ -320,6 +324,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.confidence = CONFIDENCE_ONE_SOURCE},
 	{.name = "Evolis Zenius",
 		.mdl = "Zenius",
+		.network = true,
 		NUMBERED,
 		STATIONS,
 		.ribbons = "ymcko ymckos ko " RESINS,
@@ -327,6 +332,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.confidence = CONFIDENCE_ONE_SOURCE},
 	{.name = "Evolis Primacy",
 		.mdl = "Primacy",
+		.network = true,
 		NUMBERED,
 		STATIONS,
 		.duplex = true,
@@ -335,6 +341,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.confidence = CONFIDENCE_SOURCED},
 	{.name = "Evolis Primacy 2",
 		.mdl = "Primacy 2",
+		.network = true,
 		NUMBERED,
 		STATIONS,
 		.duplex = true,

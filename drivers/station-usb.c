@@ -9,6 +9,9 @@
  */
 #include "drivers/driver.h"
 
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct station_usb station_usb[] = {
@@ -46,4 +49,72 @@ usb_same_hub(const char *one, const char *two)
 	size_t n = dot ? (size_t)(dot - one) : 0;
 
 	return n > 0 && strncmp(one, two, n) == 0 && two[n] == '.' && !strchr(two + n + 1, '.');
+}
+
+/* ---- in sysfs ------------------------------------------------------------------ */
+
+static uint16_t
+id_read(const char *sys, const char *plug, const char *name)
+{
+	char path[512], text[16] = "";
+
+	snprintf(path, sizeof path, "%s/bus/usb/devices/%s/%s", sys, plug, name);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (!fgets(text, sizeof text, f))
+		text[0] = '\0';
+	fclose(f);
+	return (uint16_t)strtoul(text, NULL, 16);
+}
+
+/* A bridge's terminal, ttyUSB0 or ttyACM0, in its first interface. */
+static int
+tty_find(char *out, size_t max, const char *sys, const char *dev, const char *plug)
+{
+	char path[512];
+	int rc = ERR_MISSING;
+	struct dirent *d;
+
+	snprintf(path, sizeof path, "%s/bus/usb/devices/%s:1.0", sys, plug);
+	DIR *folder = opendir(path);
+	while (folder && rc && (d = readdir(folder)))
+		if (!strncmp(d->d_name, "ttyUSB", 6)) {
+			snprintf(out, max, "%s/%s", dev, d->d_name);
+			rc = 0;
+		}
+	if (folder)
+		closedir(folder);
+	return rc;
+}
+
+int
+station_usb_beside(char *out, size_t max, const char *plug, const char *sys, const char *dev)
+{
+	char path[512], tty[300];
+	unsigned n = 0;
+	struct dirent *d;
+
+	snprintf(path, sizeof path, "%s/bus/usb/devices", sys);
+	DIR *folder = opendir(path);
+	while (folder && (d = readdir(folder))) {
+		const struct station_usb *s;
+
+		if (strchr(d->d_name, ':') || !usb_same_hub(plug, d->d_name))
+			continue;
+		s = station_usb_find(
+			id_read(sys, d->d_name, "idVendor"), id_read(sys, d->d_name, "idProduct"));
+		if (!s)
+			continue;
+		if (s->kind == STATION_USB_NFC)
+			snprintf(out, max, "nfc:%s", s->driver);
+		else if (tty_find(tty, sizeof tty, sys, dev, d->d_name) == 0)
+			snprintf(out, max, "nfc:%s:%s:115200", s->driver, tty);
+		else
+			continue;
+		n++;
+	}
+	if (folder)
+		closedir(folder);
+	return n == 1 ? 0 : ERR_MISSING;
 }

@@ -47,15 +47,15 @@ address_node(const char *address, char *out, size_t max)
 }
 
 /* The folder is shared and sticky, where even root may not open another's file with O_CREAT. */
-static int
-lock_file_open(const char *address)
+int
+address_lock_file(const char *kind, const char *address)
 {
 	uint8_t hash[HASH_LEN];
-	char hex[2 * 8 + 1], path[64];
+	char hex[2 * 8 + 1], path[96];
 
 	hash_bytes(hash, address, strlen(address));
 	hex_build(hex, hash, 8);
-	snprintf(path, sizeof path, LOCK_FOLDER "/cardspool-station-%s", hex);
+	snprintf(path, sizeof path, LOCK_FOLDER "/cardspool-%s-%s", kind, hex);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)
 		fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -85,7 +85,7 @@ station_lock(int *out, const char *address, struct err *e)
 			goto refused;
 		}
 	} else {
-		fd = lock_file_open(address);
+		fd = address_lock_file("station", address);
 		if (fd < 0)
 			return err_set(e, ERR_STORAGE, _("The lock of chip reader %s in %s: %s."),
 				address, LOCK_FOLDER, strerror(errno));

@@ -91,11 +91,16 @@ int
 usb_choose(const struct usb_printer *list, size_t n, const struct usb_printer *which, size_t *index,
 	struct err *e)
 {
-	size_t hits = 0, used = 0;
+	size_t hits = 0, used = 0, twins = 0;
 	char names[256] = "";
+
+	for (size_t i = 0; i < n; i++)
+		twins += printer_meant(&list[i], which);
 
 	for (size_t i = 0; i < n; i++) {
 		if (!printer_meant(&list[i], which))
+			continue;
+		if (twins > 1 && which && which->path[0] && strcmp(list[i].path, which->path) != 0)
 			continue;
 		if (hits++ == 0)
 			*index = i;

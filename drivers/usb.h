@@ -8,8 +8,8 @@
 
 #include "drivers/driver.h"
 
-/* Which of the n printers found does `which` (NULL: any) mean? A serial number decides alone;
- * without one the place on the bus does. ERR_FAULT with FAULT_PRINTER_ABSENT: none; ERR_USAGE:
+/* Which of the n printers found does `which` (NULL: any) mean? A serial number decides; among
+ * several with one, and without one, the place on the bus does. ERR_FAULT with FAULT_PRINTER_ABSENT: none; ERR_USAGE:
  * several, named. */
 int usb_choose(const struct usb_printer *list, size_t n, const struct usb_printer *which,
 	size_t *index, struct err *e);

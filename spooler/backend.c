@@ -65,7 +65,7 @@ discover(void)
 	size_t n = 0;
 	char uri[512];
 
-	if (usb_list(&list, &n, &e) != 0) {
+	if (printers_list(&list, &n, &e) != 0) {
 		say(&e);
 		return CUPS_BACKEND_OK;
 	}

@@ -54,8 +54,9 @@ printer_json(const struct usb_printer *p)
 
 	if (uri_build(uri, sizeof(uri), p) != 0)
 		uri[0] = '\0';
-	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "uri", uri, "make", p->make, "model",
-		p->model, "serial", p->serial, "usb", p->path);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "uri", uri, "make", p->make,
+		"model", p->model, "serial", p->serial, "usb", p->path, "device_id", p->device_id,
+		"twin", strchr(p->name, '@') != NULL);
 }
 
 static int
@@ -68,14 +69,17 @@ printer_list(int argc, char **argv, struct err *e)
 	int rc = ask_parse(&a, argc, argv, e);
 
 	if (rc == 0)
-		rc = usb_list(&list, &n, e);
+		rc = printers_list(&list, &n, e);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		json_t *one = printer_json(&list[i]);
 
 		if (!a.json)
-			printf("%s\t%s %s\t%s\tUSB %s\n",
+			printf("%s\t%s %s\t%s\tUSB %s%s\n",
 				json_string_value(json_object_get(one, "uri")), list[i].make,
-				list[i].model, list[i].serial, list[i].path);
+				list[i].model, list[i].serial, list[i].path,
+				strchr(list[i].name, '@') ? _("\tanother has the same serial "
+							      "number: keep to this plug")
+							  : "");
 		json_array_append_new(all, one);
 	}
 	if (rc == 0 && a.json)
@@ -85,25 +89,6 @@ printer_list(int argc, char **argv, struct err *e)
 	json_decref(all);
 	free(list);
 	return rc;
-}
-
-/* With this installation's time limits and settings. config must outlive the printer. */
-static int
-printer_open(struct printer **p, const struct printer_driver **d, const struct usb_printer *which,
-	const struct config *config, struct err *e)
-{
-	struct transport *t;
-
-	*d = printer_driver_by_vendor(which->vendor);
-	if (!*d)
-		return err_set(e, ERR_DEVICE, _("There is no driver for the printer %s %s."),
-			which->make, which->model);
-	int rc = usb_open(&t, which, e);
-	if (rc != 0)
-		return rc;
-	t->limits = *config_limits(config);
-	t->overrides = config_overrides(config, which, &t->n_overrides);
-	return (*d)->open(p, t, which, e);
 }
 
 static void
@@ -238,7 +223,6 @@ probe_run(const struct printer_driver *d, struct printer *p, const struct usb_pr
 		      : err_set(e, ERR_USAGE, _("Printers of the family %s cannot be probed."),
 				d->family);
 	json_object_set_new(one, "family", json_string(d->family));
-	json_object_set_new(one, "device_id", json_string(u->device_id));
 	if (json)
 		json_object_set_new(one, "answers", probe.answers);
 	json_array_append_new(all, one);
@@ -251,33 +235,40 @@ typedef int printer_look(const struct printer_driver *d, struct printer *p,
 	const struct usb_printer *u, json_t *all, bool json, struct err *e);
 
 static int
+printer_look_at(const struct usb_printer *u, const struct config *config, const struct ask *a,
+	printer_look *look, json_t *all, struct err *e)
+{
+	struct printer_setup setup = config_setup(config, u);
+	const struct printer_driver *d;
+	struct printer *p;
+	int rc = printer_connect(&p, &d, u, &setup, e);
+
+	if (rc != 0)
+		return rc;
+	rc = look(d, p, u, all, a->json, e);
+	note_print(d, p, a->json);
+	d->close(p);
+	return rc;
+}
+
+static int
 printer_each(const struct ask *a, printer_look *look, json_t *all, struct err *e)
 {
-	struct usb_printer *list = NULL;
-	const struct usb_printer *one = NULL;
+	struct usb_printer *list = NULL, one;
 	struct config *config = NULL;
 	size_t n = 0;
 	int rc = config_load(&config, e);
 
-	if (rc == 0)
-		rc = usb_list(&list, &n, e);
 	if (rc == 0 && a->uri)
-		rc = uri_match(a->uri, list, n, &one, e);
-	if (rc == 0 && n == 0)
+		rc = uri_find(a->uri, &one, e);
+	else if (rc == 0)
+		rc = printers_list(&list, &n, e);
+	if (rc == 0 && a->uri)
+		rc = printer_look_at(&one, config, a, look, all, e);
+	else if (rc == 0 && n == 0)
 		rc = fault_set(e, FAULT_PRINTER_ABSENT, NULL);
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const struct printer_driver *d;
-		struct printer *p;
-
-		if (one && one != &list[i])
-			continue;
-		rc = printer_open(&p, &d, &list[i], config, e);
-		if (rc != 0)
-			break;
-		rc = look(d, p, &list[i], all, a->json, e);
-		note_print(d, p, a->json);
-		d->close(p);
-	}
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = printer_look_at(&list[i], config, a, look, all, e);
 	free(list);
 	config_destroy(config);
 	return rc;
@@ -319,6 +310,16 @@ const struct command commands_printer[] = {
 		N_("asks a printer all that may be asked and shows the bare answers; nothing "
 		   "moves"),
 		printer_probe},
+	{"printer", "add",
+		"QUEUE [--uri DEVICE-ADDRESS | --serial NUMBER] [--station ADDRESS | --no-station] "
+		"[--template NAME] [--class CLASS] [--json]",
+		N_("makes a queue for a printer and pairs its chip reader; nothing moves"),
+		printer_add},
+	{"printer", "pair", "QUEUE [--json]",
+		N_("moves a blank card through the station and proves that the paired reader is in "
+		   "that printer"),
+		printer_pair},
+	{"printer", "remove", "QUEUE", N_("removes a queue and its pairing"), printer_remove},
 	{"printer", "models", "[--json] [--doc]",
 		N_("lists the printer models that are supported, and how sure we are"),
 		printer_models},

@@ -11,5 +11,26 @@
 /* Writes and releases j; NULL counts as not written. */
 int json_print(json_t *j, struct err *e);
 int printer_models(int argc, char **argv, struct err *e);
+int printer_add(int argc, char **argv, struct err *e);
+int printer_remove(int argc, char **argv, struct err *e);
+int printer_pair(int argc, char **argv, struct err *e);
+
+/* ---- queues of cupsd (queue.c) ---- */
+
+enum queue_change { QUEUE_MADE, QUEUE_CHANGED, QUEUE_SAME };
+/* The device of a card queue. ERR_MISSING: no such queue; ERR_USAGE: it is not one of ours. */
+int queue_device(const char *name, char *out, size_t max, struct err *e);
+/* 0 when the name is free, or the queue has that device already; else ERR_USAGE. */
+int queue_check(const char *name, const char *device, struct err *e);
+/* template_name may be NULL: as it is. */
+int queue_put(const char *name, const char *device, const char *ppd, const char *model,
+	const char *template_name, enum queue_change *change, struct err *e);
+int queue_delete(const char *name, struct err *e);
+int queue_class_put(const char *class_name, const char *name, struct err *e);
+
+/* ---- cardspool.conf (config-edit.c) ---- */
+
+/* [station] name = address; address NULL: the line goes. ERR_DENIED, ERR_STORAGE name the file. */
+int config_station_set(const char *name, const char *address, bool *changed, struct err *e);
 
 #endif

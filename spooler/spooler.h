@@ -31,6 +31,8 @@ int config_load(struct config **out, struct err *e);
 void config_destroy(struct config *c);
 const char *config_ledger(const struct config *c);
 const char *config_templates(const struct config *c);
+const char *config_ppds(const struct config *c); /* one for each model */
+const char *config_path(void);
 const char *config_orders(const struct config *c); /* batches that ~C asks for */
 const char *config_keys(const struct config *c);
 const char *config_run(const struct config *c);
@@ -44,9 +46,12 @@ unsigned config_wait_poll_ms(const struct config *c);
 unsigned config_chip_wait_ms(const struct config *c);
 const struct printer_limits *config_limits(const struct config *c);
 
-/* The driver's settings of section [printer SERIAL], else [printer MODEL]; NULL and 0 when there are none. */
+/* The driver's settings of section [printer NAME], else [printer SERIAL], else [printer MODEL]; NULL
+ * and 0 when there are none. */
 const struct printer_override *config_overrides(
 	const struct config *c, const struct usb_printer *printer, size_t *n);
+/* Limits and overrides, for printer_connect. */
+struct printer_setup config_setup(const struct config *c, const struct usb_printer *printer);
 /* ---- states of a card (card-state.c) ------------------------------------------------------------------ */
 
 enum card_state {
@@ -567,7 +572,11 @@ enum pass_end worker_run(const struct worker_args *args, struct sink *sink, stru
 
 /* ---- device URIs (uri.c) --------------------------------------------------------------------------------------------- */
 
+/* usb_list with the names set: twins, which carry one serial number, are told apart by their plug. */
+int printers_list(struct usb_printer **list, size_t *n, struct err *e);
 int uri_build(char *out, size_t max, const struct usb_printer *p);
+/* The name (struct usb_printer) that a URI gives its printer, which need not be there; "": none. */
+int uri_name(const char *uri, char *out, size_t max);
 /* Finds the one printer a URI names. None = FAULT_PRINTER_ABSENT; two = ERR_USAGE naming both. */
 int uri_find(const char *uri, struct usb_printer *out, struct err *e);
 /* The same over a list that is at hand; *out points into it. */

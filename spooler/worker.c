@@ -89,7 +89,7 @@ static int
 worker_reopen_printer(struct pass *p, struct err *e)
 {
 	struct work *w = p->devices;
-	struct transport *t;
+	struct printer_setup setup;
 	struct usb_printer usb;
 	int rc;
 
@@ -100,19 +100,11 @@ worker_reopen_printer(struct pass *p, struct err *e)
 	rc = uri_find(w->args->uri, &usb, e);
 	if (rc != 0)
 		return rc;
-	if (p->job.printer_serial[0] && strcmp(usb.serial, p->job.printer_serial) != 0)
+	if (p->job.printer_serial[0] && strcmp(usb.name, p->job.printer_serial) != 0)
 		return fault_set(e, FAULT_PRINTER_ABSENT, NULL);
 	w->usb = usb;
-	p->driver = printer_driver_by_vendor(usb.vendor);
-	if (!p->driver)
-		return err_set(e, ERR_DEVICE, _("There is no driver for the printer %s %s."),
-			usb.make, usb.model);
-	rc = usb_open(&t, &usb, e);
-	if (rc != 0)
-		return rc;
-	t->limits = *config_limits(p->config);
-	t->overrides = config_overrides(p->config, &usb, &t->n_overrides);
-	return p->driver->open(&p->printer, t, &usb, e);
+	setup = config_setup(p->config, &usb);
+	return printer_connect(&p->printer, &p->driver, &usb, &setup, e);
 }
 
 static int
@@ -189,7 +181,7 @@ static int
 lock_path(const struct work *w, char *out, size_t max, struct err *e)
 {
 	char name[80];
-	const char *key = w->usb.serial[0] ? w->usb.serial : w->usb.path;
+	const char *key = w->usb.name[0] ? w->usb.name : w->usb.path;
 	size_t n = 0;
 	int len;
 
@@ -363,7 +355,7 @@ worker_open(struct work *w, struct err *e)
 		return PASS_HOLD;
 	if (printer_find(w, e) != 0 || device_lock(w, e) != 0)
 		return end_of(e);
-	snprintf(p->job.printer_serial, sizeof(p->job.printer_serial), "%s", w->usb.serial);
+	snprintf(p->job.printer_serial, sizeof(p->job.printer_serial), "%.63s", w->usb.name);
 	station = config_station(p->config, p->job.printer_serial);
 	snprintf(p->job.station, sizeof(p->job.station), "%s", station ? station : "");
 	if (ledger_open(&p->ledger, config_ledger(p->config), LEDGER_WRITE, e) != 0)
