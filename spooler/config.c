@@ -19,14 +19,14 @@
 #define CONFIG_SIZE_MAX (256 * 1024)
 
 struct config {
-	char *ledger, *templates, *ppds, *orders, *colour, *keys, *run, *worker_user;
+	char *ledger, *templates, *orders, *colour, *keys, *run, *worker_user;
 	unsigned attempts_max, wait_poll_ms, chip_wait_ms;
 	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
 	GHashTable *printers; /* printer serial or model -> array of struct printer_override */
-};
 	char *key_secret, *key_source, *mac_source, *psam_reader, *psam_application;
 	unsigned psam_key_version, psam_key_usage, psam_mac_usage;
+};
 
 enum setting_kind { SETTING_PATH, SETTING_WORD, SETTING_NUMBER };
 
@@ -41,7 +41,6 @@ static const struct setting {
 		LOCALSTATEDIR "/lib/cardspool/ledger.db", 0, 0, 0},
 	{"paths", "templates", SETTING_PATH, offsetof(struct config, templates),
 		PKGDATADIR "/templates", 0, 0, 0},
-	{"paths", "ppds", SETTING_PATH, offsetof(struct config, ppds), PPDDIR, 0, 0, 0},
 	{"paths", "orders", SETTING_PATH, offsetof(struct config, orders),
 		LOCALSTATEDIR "/spool/cardspool/orders", 0, 0, 0},
 	/* Read by the filters alone (filter_job_folder). */
@@ -49,8 +48,6 @@ static const struct setting {
 		0, 0},
 	{"paths", "keys", SETTING_PATH, offsetof(struct config, keys),
 		SYSCONFDIR "/cardspool/master.keys", 0, 0, 0},
-	{"paths", "run", SETTING_PATH, offsetof(struct config, run), RUNDIR "/cardspool", 0, 0, 0},
-	{"process", "worker-user", SETTING_WORD, offsetof(struct config, worker_user), "cardspool",
 	{"paths", "key-secret", SETTING_PATH, offsetof(struct config, key_secret),
 		LOCALSTATEDIR "/lib/cardspool-keys/secret", 0, 0, 0},
 	{"keys", "keys", SETTING_WORD, offsetof(struct config, key_source), "file", 0, 0, 0},
@@ -64,6 +61,8 @@ static const struct setting {
 		0, 255},
 	{"keys", "psam-mac-usage", SETTING_NUMBER, offsetof(struct config, psam_mac_usage), NULL, 2,
 		0, 255},
+	{"paths", "run", SETTING_PATH, offsetof(struct config, run), RUNDIR "/cardspool", 0, 0, 0},
+	{"process", "worker-user", SETTING_WORD, offsetof(struct config, worker_user), "cardspool",
 		0, 0, 0},
 	{"cards", "attempts-max", SETTING_NUMBER, offsetof(struct config, attempts_max), NULL, 3, 1,
 		20},
@@ -325,20 +324,12 @@ out:
 	return rc;
 }
 
-const char *
-config_path(void)
-{
-	const char *named = secure_getenv("CARDSPOOL_CONF");
-
-	return named ? named : CONFIG_DEFAULT;
-}
-
 int
 config_load(struct config **out, struct err *e)
 {
 	/* A program that runs with raised rights takes no file from its caller's environment. */
 	const char *named = secure_getenv("CARDSPOOL_CONF");
-	const char *path = config_path();
+	const char *path = named ? named : CONFIG_DEFAULT;
 	struct config *c = calloc(1, sizeof *c);
 	struct buf text;
 	int rc = 0;
@@ -382,12 +373,6 @@ config_templates(const struct config *c)
 }
 
 const char *
-config_ppds(const struct config *c)
-{
-	return c->ppds;
-}
-
-const char *
 config_orders(const struct config *c)
 {
 	return c->orders;
@@ -399,23 +384,6 @@ config_keys(const struct config *c)
 	return c->keys;
 }
 
-const char *
-config_run(const struct config *c)
-{
-	return c->run;
-}
-
-const char *
-config_worker_user(const struct config *c)
-{
-	return c->worker_user;
-}
-
-const char *
-config_station(const struct config *c, const char *printer_serial)
-{
-	const char *address =
-		printer_serial ? g_hash_table_lookup(c->stations, printer_serial) : NULL;
 const char *
 config_text(const struct config *c, const char *group, const char *key)
 {
@@ -436,6 +404,23 @@ config_number(const struct config *c, const char *group, const char *key)
 		       : 0;
 }
 
+const char *
+config_run(const struct config *c)
+{
+	return c->run;
+}
+
+const char *
+config_worker_user(const struct config *c)
+{
+	return c->worker_user;
+}
+
+const char *
+config_station(const struct config *c, const char *printer_serial)
+{
+	const char *address =
+		printer_serial ? g_hash_table_lookup(c->stations, printer_serial) : NULL;
 
 	return address ? address : g_hash_table_lookup(c->stations, STATION_DEFAULT);
 }
@@ -467,20 +452,10 @@ config_limits(const struct config *c)
 const struct printer_override *
 config_overrides(const struct config *c, const struct usb_printer *printer, size_t *n)
 {
-	const char *names[] = {printer->name, printer->serial, printer->model};
-	GArray *list = NULL;
+	GArray *list = g_hash_table_lookup(c->printers, printer->serial);
 
-	for (size_t i = 0; i < ARRAY_LEN(names) && !list; i++)
-		list = g_hash_table_lookup(c->printers, names[i]);
+	if (!list)
+		list = g_hash_table_lookup(c->printers, printer->model);
 	*n = list ? list->len : 0;
 	return list ? (const struct printer_override *)(const void *)list->data : NULL;
-}
-
-struct printer_setup
-config_setup(const struct config *c, const struct usb_printer *printer)
-{
-	struct printer_setup setup = {.limits = c->limits};
-
-	setup.overrides = config_overrides(c, printer, &setup.n_overrides);
-	return setup;
 }

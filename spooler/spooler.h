@@ -244,12 +244,12 @@ struct ledger {
 		struct sqlite3_stmt *stmt;
 	} statements[LEDGER_STATEMENTS_MAX];
 	int64_t (*clock_ms)(void); /* Unix time; tests bring their own */
+	int64_t (*up_ms)(void);    /* since the host was started */
+	char boot[40];             /* which start of the host this is, "" unknown */
 	ledger_waiter *wait;       /* NULL: give up */
 	void *wait_ctx;
 };
 
-	int64_t (*up_ms)(void);    /* since the host was started */
-	char boot[40];             /* which start of the host this is, "" unknown */
 /* One column of a table: where it lies in its row struct. NULL name ends a list. */
 enum column_kind { COLUMN_TEXT, COLUMN_I64, COLUMN_INT, COLUMN_UNSIGNED, COLUMN_STATE };
 struct column {
@@ -278,11 +278,11 @@ int ledger_append(struct ledger *l, const char *kind, const char *job_uuid, int6
 	const char *actor, json_t *data, struct err *e);
 int64_t ledger_next_id(struct ledger *l, const char *sql, struct err *e); /* 0: error */
 int64_t clock_real_ms(void);
+int64_t clock_up_ms(void);
 /* The hash that chains an event row: SHA-256 over its canonical head. hash is hex, with its end. */
 struct event_head {
 	int64_t seq, at, up, card;
 	const char *kind, *job, *actor, *data_hash, *prev;
-int64_t clock_up_ms(void);
 };
 int event_hash(char hash[2 * HASH_LEN + 1], const struct event_head *h);
 void text_hash(char hash[2 * HASH_LEN + 1], const char *text, size_t len);
@@ -328,15 +328,15 @@ struct failure_row {
 	char raw[ERR_RAW_MAX];
 	char done[64];   /* what the pass did: "rejected, fresh card" … */
 	char operator_name[64];
-};
-int failure_record(struct ledger *l, struct failure_row *row, struct err *e); /* fills id */
-int failure_cleared(struct ledger *l, int64_t id, const char *done, struct err *e);
-typedef int failure_visitor(void *ctx, const struct failure_row *row);
 	int zone;                          /* of the station, seconds east of UTC; failure_record fills it */
 	unsigned cards_lost, panels_lost;  /* known when it is cleared; panels_lost: sets of ribbon panels */
 	unsigned notes;                    /* what people added */
 	char reviewer[64];                 /* who signed, "" = nobody yet */
 	int64_t recorded, closed, review, event; /* numbers of its events, 0 = not yet; event: the last */
+};
+int failure_record(struct ledger *l, struct failure_row *row, struct err *e); /* fills id */
+int failure_cleared(struct ledger *l, int64_t id, const char *done, struct err *e);
+typedef int failure_visitor(void *ctx, const struct failure_row *row);
 int failure_list(struct ledger *l, const char *job_uuid, failure_visitor *visit, void *ctx, struct err *e);
 
 /* ---- keys (keyd.c, keyd-client.c, keyfile.c, diversify.c) ---------------------------------------------------- */
