@@ -317,7 +317,11 @@ address_find(const char *where)
 		memcpy(host, where + bracket, n);
 		host[n] = 0;
 	}
-	return *port && !getaddrinfo(host, port, &want, &found) ? found : NULL;
+	char *rest;
+	unsigned long number = strtoul(port, &rest, 10); /* getaddrinfo takes it modulo 65536 */
+	if (*port < '0' || *port > '9' || *rest || number > UINT16_MAX)
+		return NULL;
+	return getaddrinfo(host, port, &want, &found) ? NULL : found;
 }
 
 static int
