@@ -19,7 +19,7 @@
 #define CONFIG_SIZE_MAX (256 * 1024)
 
 struct config {
-	char *ledger, *templates, *orders, *colour, *keys, *run, *worker_user;
+	char *ledger, *templates, *ppds, *orders, *colour, *keys, *run, *worker_user;
 	unsigned attempts_max, wait_poll_ms, chip_wait_ms;
 	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
@@ -41,6 +41,7 @@ static const struct setting {
 		LOCALSTATEDIR "/lib/cardspool/ledger.db", 0, 0, 0},
 	{"paths", "templates", SETTING_PATH, offsetof(struct config, templates),
 		PKGDATADIR "/templates", 0, 0, 0},
+	{"paths", "ppds", SETTING_PATH, offsetof(struct config, ppds), PPDDIR, 0, 0, 0},
 	{"paths", "orders", SETTING_PATH, offsetof(struct config, orders),
 		LOCALSTATEDIR "/spool/cardspool/orders", 0, 0, 0},
 	/* Read by the filters alone (filter_job_folder). */
@@ -324,12 +325,20 @@ out:
 	return rc;
 }
 
+const char *
+config_path(void)
+{
+	const char *named = secure_getenv("CARDSPOOL_CONF");
+
+	return named ? named : CONFIG_DEFAULT;
+}
+
 int
 config_load(struct config **out, struct err *e)
 {
 	/* A program that runs with raised rights takes no file from its caller's environment. */
 	const char *named = secure_getenv("CARDSPOOL_CONF");
-	const char *path = named ? named : CONFIG_DEFAULT;
+	const char *path = config_path();
 	struct config *c = calloc(1, sizeof *c);
 	struct buf text;
 	int rc = 0;
@@ -370,6 +379,12 @@ const char *
 config_templates(const struct config *c)
 {
 	return c->templates;
+}
+
+const char *
+config_ppds(const struct config *c)
+{
+	return c->ppds;
 }
 
 const char *
@@ -452,10 +467,20 @@ config_limits(const struct config *c)
 const struct printer_override *
 config_overrides(const struct config *c, const struct usb_printer *printer, size_t *n)
 {
-	GArray *list = g_hash_table_lookup(c->printers, printer->serial);
+	const char *names[] = {printer->name, printer->serial, printer->model};
+	GArray *list = NULL;
 
-	if (!list)
-		list = g_hash_table_lookup(c->printers, printer->model);
+	for (size_t i = 0; i < ARRAY_LEN(names) && !list; i++)
+		list = g_hash_table_lookup(c->printers, names[i]);
 	*n = list ? list->len : 0;
 	return list ? (const struct printer_override *)(const void *)list->data : NULL;
+}
+
+struct printer_setup
+config_setup(const struct config *c, const struct usb_printer *printer)
+{
+	struct printer_setup setup = {.limits = c->limits};
+
+	setup.overrides = config_overrides(c, printer, &setup.n_overrides);
+	return setup;
 }
