@@ -227,6 +227,7 @@ struct printer_status {
 	char model[64], serial[64], firmware[64];
 	enum card_place place;
 	bool blind;          /* no sensor tells where a card is: PLACE_UNKNOWN is no fault, feed clears the path */
+	bool unfed;          /* the feed that failed last took no card from the hopper, wherever an older one is */
 	enum fault fault;    /* what stops it now; FAULT_NONE = ready */
 	char raw[ERR_RAW_MAX];
 	int64_t cards;       /* life counter of cards printed, -1: not reported */
@@ -235,6 +236,7 @@ struct printer_status {
 	/* Everything that wears or runs out, the ribbon again among them. */
 	struct supply supply[SUPPLIES_MAX];
 	unsigned n_supplies;
+	char supply_note[ERR_TEXT_MAX]; /* a sentence for a person beside the figures; floor 3's */
 	char status_words[64]; /* the family's own status words as reported, "" = none */
 	struct printer_counter counter[COUNTERS_MAX];
 	unsigned n_counters;

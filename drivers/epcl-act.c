@@ -26,9 +26,11 @@ card_move(struct printer *p, enum epcl_doing doing, const char *text, enum card_
 	struct err *e)
 {
 	enum card_place before = p->place;
+	bool station = doing == EPCL_DOCK || docked(p) || p->maybe_docked;
 	int rc = epcl_act(p, doing, text, p->move_ms, e);
 
 	p->place = rc == 0 ? place : PLACE_UNKNOWN;
+	p->maybe_docked = rc != 0 && station;
 	if (rc == ERR_FAULT && (e->fault == FAULT_HOPPER_EMPTY || e->fault == FAULT_REFUSED))
 		p->place = before; /* it said so before anything moved */
 	if (p->place == PLACE_NONE)
@@ -40,6 +42,17 @@ static const char *
 dock_setting(enum card_place place)
 {
 	return place == PLACE_CONTACT ? "dock-contact" : "dock-contactless";
+}
+
+bool
+epcl_docks(const struct printer *p)
+{
+	for (int place = PLACE_CONTACT; place <= PLACE_CONTACTLESS; place++) {
+		const char *text = epcl_setting(p, dock_setting((enum card_place)place));
+		if (text[0] && strcmp(text, "none") != 0)
+			return true;
+	}
+	return false;
 }
 
 int
@@ -100,11 +113,13 @@ epcl_feed(struct printer *p, enum card_place place, struct err *e)
 
 	if (!e)
 		e = &own;
+	p->unfed = false;
 	rc = epcl_reach(p, place, e);
 	if (rc || p->place == place)
 		return rc;
 	if (p->place == PLACE_UNKNOWN || p->place == PLACE_SOMEWHERE)
 		rc = card_move(p, EPCL_EJECT, "MC", PLACE_NONE, e);
+	p->unfed = rc == ERR_FAULT;
 	if (rc == 0 && p->place == PLACE_NONE)
 		rc = card_move(p, EPCL_FEED, "MI", PLACE_PRINT, e);
 	if (rc == 0)

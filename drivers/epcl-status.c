@@ -37,9 +37,10 @@ place_observe(struct printer *p, struct err *e)
 		return rc;
 	if (reply.kind == EPCL_NACK && reply.code == CODE_CARD_IN) {
 		p->place = PLACE_PRINT;
+		p->maybe_docked = false;
 	} else if (reply.kind == EPCL_NACK && reply.code == CODE_CARD_OUT) {
-		p->place = PLACE_NONE;
-		p->marked = false;
+		p->place = p->maybe_docked ? PLACE_UNKNOWN : PLACE_NONE;
+		p->marked = p->marked && p->maybe_docked;
 	} else if (reply.kind == EPCL_NACK &&
 		   epcl_code_fault(reply.code, EPCL_SETUP) == FAULT_REFUSED) {
 		p->no_place = true;
@@ -150,7 +151,8 @@ epcl_status(struct printer *p, struct printer_status *out, struct err *e)
 	if (rc == 0)
 		rc = cleaning_observe(p, out, e);
 	out->place = p->place;
-	out->blind = !epcl_setting(p, "place-query")[0] || p->no_place;
+	out->unfed = p->unfed;
+	out->blind = !epcl_setting(p, "place-query")[0] || p->no_place || p->maybe_docked;
 	return rc;
 }
 

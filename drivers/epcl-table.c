@@ -28,6 +28,8 @@
 	{"undock-eject", "", "command that puts a card out from a station; empty: undock-print, then out", INFERRED}, \
 	{"reject-command", "MO", "command that puts a bad card out; without a reject box it falls among the " \
 		"finished ones", INFERRED}, \
+	{"reject-setup", "", "sent at the start of a job so that reject-command reaches the reject box: +RB 0 1 on a " \
+		"P420; empty: as the printer is set", ONE_SOURCE}, \
 	{"ribbon-ymcko", "0", "number after +RIB; tag: the printer reads the ribbon itself; empty: refused", ONE_SOURCE}, \
 	{"ribbon-ymckok", "", "the same", INFERRED}, \
 	{"ribbon-ko", "", "the same", INFERRED}, \
@@ -130,6 +132,7 @@ const struct printer_command epcl_commands[] = {
 	{"+$C p n", "begin", "heat of a colour's lightest dot", "P420 job, SDK", SOURCED},
 	{"+C n", "begin", "heat of black", "P420 job, sample", SOURCED},
 	{"+CV n", "begin", "heat of the overlay", "P420 job", ONE_SOURCE},
+	{"+RB p n", "begin, by setting", "where bad cards go", "manual p115", ONE_SOURCE},
 	{"MC", "feed, when it is not known whether a card is inside", "clears the path", "P330i filter, SDK", SOURCED},
 	{"MI", "feed", "takes a card from the hopper to the print position", "SDK sample", ONE_SOURCE},
 	{"$F", "load", "clears the colour planes", "P420 job, P330i filter, SDK", SOURCED},

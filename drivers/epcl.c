@@ -80,6 +80,11 @@ epcl_judge(struct printer *p, enum epcl_doing doing, const struct epcl_reply *r,
 	 */
 	if (fault_row((int)fault)->action == FAULT_WAIT ||
 		fault_row((int)fault)->action == FAULT_SPOIL) {
+		if (fault_row((int)fault)->action == FAULT_SPOIL &&
+			(p->place == PLACE_CONTACT || p->place == PLACE_CONTACTLESS)) {
+			p->place = PLACE_UNKNOWN; /* somebody will take it out, and no question shows it */
+			p->maybe_docked = true;
+		}
 		p->held_fault = fault;
 		p->hold_until_ms = epcl_now_ms() + p->hold_ms;
 		snprintf(p->held_raw, sizeof p->held_raw, "%.*s", ERR_RAW_MAX - 1, raw);
@@ -226,6 +231,8 @@ epcl_begin(struct printer *p, const struct print_job *job, struct err *e)
 	p->job = *job;
 	epcl_planes_drop(p);
 	int rc = ribbon_send(p, e);
+	if (rc == 0 && epcl_setting(p, "reject-setup")[0])
+		rc = epcl_set(p, epcl_setting(p, "reject-setup"), e);
 	return rc ? rc : levels_send(p, e);
 }
 
@@ -355,6 +362,7 @@ printer_start(struct printer *p, const struct usb_printer *id, struct err *e)
 			  "doc/PRINTERS.md."),
 			id->model[0] ? id->model : p->link.version);
 	settings_take(p);
+	p->maybe_docked = epcl_docks(p);
 	return printer_overrides_check(p->model, p->link.transport, e);
 }
 

@@ -135,6 +135,9 @@ struct printer {
 	int64_t hold_until_ms;
 	char held_raw[ERR_RAW_MAX];
 	bool no_cleaning, no_place; /* questions the printer does not know */
+	/* The card, if any, may be at a chip station, where no question reaches: no answer proves it gone. */
+	bool maybe_docked;
+	bool unfed; /* the last feed failed before the command that takes a card */
 };
 
 int64_t epcl_now_ms(void);
@@ -162,6 +165,7 @@ int epcl_probe(struct printer *p, probe_sink *tell, void *ctx, struct err *e);
 /* Sends what a panel, or a whole side, needs before it is printed. Moves nothing. */
 int epcl_panel_send(struct printer *p, enum side side, int panel, struct err *e);
 int epcl_side_send(struct printer *p, enum side side, struct err *e);
+bool epcl_docks(const struct printer *p); /* this installation knows the way to a chip station */
 int epcl_reach(const struct printer *p, enum card_place place, struct err *e);
 int epcl_feed(struct printer *p, enum card_place place, struct err *e);
 int epcl_load(struct printer *p, const struct face faces[SIDE_COUNT], struct err *e);

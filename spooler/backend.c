@@ -290,6 +290,15 @@ type_check(struct err *e)
 		type ? type : _("data of unknown kind"));
 }
 
+/* The PPD sends command files past the filters, under the stream's type. */
+static bool
+command_file(void)
+{
+	const char *type = getenv("CONTENT_TYPE");
+
+	return type && strcmp(type, "application/vnd.cups-command") == 0;
+}
+
 static enum pass_end
 job_start(int argc, char **argv, struct err *e)
 {
@@ -309,6 +318,7 @@ job_start(int argc, char **argv, struct err *e)
 	args.user = argv[2];
 	args.title = argv[3];
 	args.options = argv[5];
+	args.commands = command_file();
 	args.stream_fd = argc == 7 ? open(argv[6], O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
 	if (args.stream_fd < 0) {
 		err_set(e, ERR_MISSING, _("The job's file cannot be opened: %s."), strerror(errno));

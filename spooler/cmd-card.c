@@ -198,6 +198,35 @@ card_inside(enum card_state s)
 	return card_states[s].fed && !card_states[s].final && card_transition_legal(s, CARD_DOUBT);
 }
 
+struct open_records {
+	const struct card_row *card;
+	int64_t id[16];
+	size_t n;
+};
+
+static int
+visit_open_record(void *ctx, const struct failure_row *f)
+{
+	struct open_records *o = ctx;
+
+	if (f->cleared == 0 && f->card == o->card->key.card && f->copy == o->card->key.copy &&
+		f->attempt == o->card->attempt && o->n < ARRAY_LEN(o->id))
+		o->id[o->n++] = f->id;
+	return 0;
+}
+
+/* Whoever settled the card has looked at what stopped it. */
+static int
+card_records_clear(struct request *q, const struct card_row *card, struct err *e)
+{
+	struct open_records o = {.card = card};
+	int rc = failure_list(q->ledger, card->key.job_uuid, visit_open_record, &o, e);
+
+	for (size_t i = 0; i < o.n && rc == 0; i++)
+		rc = failure_cleared(q->ledger, o.id[i], NULL, e);
+	return rc;
+}
+
 static int
 card_decide(struct request *q, enum card_state from, enum card_state to, struct err *e)
 {
@@ -217,6 +246,8 @@ card_decide(struct request *q, enum card_state from, enum card_state to, struct 
 			_(card_states[card.state].means));
 	if (rc == 0)
 		rc = ledger_card_move(q->ledger, &card, to, &facts, e);
+	if (rc == 0 && from == CARD_DOUBT)
+		rc = card_records_clear(q, &card, e);
 	if (rc == 0)
 		card_said(q, &card);
 	return rc;

@@ -20,6 +20,7 @@
 
 struct config {
 	char *ledger, *templates, *ppds, *orders, *colour, *keys, *run, *worker_user;
+	char *fit;
 	unsigned attempts_max, wait_poll_ms, chip_wait_ms;
 	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
@@ -71,6 +72,7 @@ static const struct setting {
 		10, 60000},
 	{"cards", "chip-wait-ms", SETTING_NUMBER, offsetof(struct config, chip_wait_ms), NULL, 2000,
 		50, 60000},
+	{"cards", "fit", SETTING_WORD, offsetof(struct config, fit), "warn", 0, 0, 0},
 	/* 0: what the driver knows of the model */
 	{"printer", "reply-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.reply_ms),
 		NULL, 0, 0, 600000},
@@ -450,6 +452,12 @@ unsigned
 config_wait_poll_ms(const struct config *c)
 {
 	return c->wait_poll_ms;
+}
+
+const char *
+config_fit(const struct config *c)
+{
+	return c->fit;
 }
 
 unsigned

@@ -255,7 +255,7 @@ pass_look(struct pass_run *r, struct printer_status *st, struct err *e)
 	}
 	if (shown)
 		p->sink->reason(p->sink, fault_row(shown)->reason, false);
-	p->sink->supplies(p->sink, st);
+	supply_tell(p, st);
 	return 0;
 }
 

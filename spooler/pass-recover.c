@@ -147,6 +147,8 @@ view_take(struct pass_run *r, struct view *v, struct err *e)
 	if (rc != 0)
 		return rc;
 	v->place = place_seen(r, st.place);
+	if (st.unfed && r->row.state == CARD_FEEDING)
+		v->place = SEEN_GONE;
 	v->count = count_seen(r, st.cards);
 	v->fault = (int)st.fault;
 	snprintf(v->raw, sizeof(v->raw), "%s", st.raw);

@@ -153,12 +153,15 @@ run_printed(struct pass_run *r)
 	struct printer_status st;
 	struct err ignored;
 
+	r->p->wear.prints++;
+	r->p->wear.ribbon_prints++;
+	r->p->wear.chips += r->card && r->card->has_chip;
 	if (r->card)
 		for (int side = 0; side < SIDE_COUNT; side++)
 			if (face_used(&r->card->face[side]))
 				r->p->sink->impression(r->p->sink);
 	if (pass_status(r->p, &st, &ignored) == 0)
-		r->p->sink->supplies(r->p->sink, &st);
+		supply_tell(r->p, &st);
 }
 
 /* A bad card left the machine: a fresh one takes its place, up to the limit. */

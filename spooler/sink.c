@@ -12,6 +12,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -52,33 +53,92 @@ cups_reason(struct sink *s, const char *keyword, bool set)
 	sink_line("STATE:", text);
 }
 
-static int
-percent(int level, int capacity)
+/* ---- markers: a list for each attribute, an entry for each supply ---- */
+
+enum { MARKER_NAMES, MARKER_TYPES, MARKER_COLORS, MARKER_LEVELS, MARKER_LOWS, MARKER_HIGHS, MARKERS };
+
+struct markers {
+	char list[MARKERS][320];
+	char message[ERR_TEXT_MAX];
+};
+
+__attribute__((format(printf, 3, 4))) static void
+marker_add(struct markers *m, int list, const char *format, ...)
 {
-	if (level < 0)
-		return -1;
-	if (capacity <= 0)
-		return level > 100 ? 100 : level;
-	return level >= capacity ? 100 : (int)((long)level * 100 / capacity);
+	char *at = m->list[list];
+	size_t n = strlen(at);
+	va_list ap;
+
+	if (n > 0 && n + 1 < sizeof(m->list[list]))
+		at[n++] = ',';
+	va_start(ap, format);
+	vsnprintf(at + n, sizeof(m->list[list]) - n, format, ap);
+	va_end(ap);
 }
 
-/* Two markers: the ribbon in per cent, and the cards until cleaning, of which 100 count as full. */
+/* cupsd takes quotes and commas apart: a printer's own words must not carry any. */
+static void
+plain_text(char *out, size_t max, const char *text)
+{
+	size_t n = 0;
+
+	for (; text[n] && n < max - 1; n++)
+		out[n] = strchr("\"\\,'", text[n]) ? ' ' : text[n];
+	out[n] = '\0';
+}
+
+static const char *
+marker_color(const struct supply *s)
+{
+	const struct ribbon *r = s->kind == SUPPLY_RIBBON ? ribbon_find(s->name) : NULL;
+
+	if (s->kind != SUPPLY_RIBBON)
+		return "none";
+	return r && !strchr(r->front, 'Y') ? "#000000" : "#00FFFF#FF00FF#FFFF00#000000";
+}
+
+static void
+marker_put(struct markers *m, const struct supply *s)
+{
+	const struct supply_row *row = &supply_rows[s->kind];
+	char name[sizeof(s->name)];
+	size_t n = strlen(m->message);
+
+	plain_text(name, sizeof(name), s->kind == SUPPLY_RIBBON ? s->name : "");
+	marker_add(m, MARKER_NAMES, "\"%s%s%s\"", _(row->name), name[0] ? " " : "", name);
+	marker_add(m, MARKER_TYPES, "%s", row->marker_type);
+	marker_add(m, MARKER_COLORS, "%s", marker_color(s));
+	marker_add(m, MARKER_LEVELS, "%d", supply_percent(s));
+	marker_add(m, MARKER_LOWS, "%d", row->low);
+	marker_add(m, MARKER_HIGHS, "100");
+	if (s->level < 0)
+		return;
+	snprintf(m->message + n, sizeof(m->message) - n, "%s%s %d", n ? "; " : "", _(row->name),
+		s->level);
+	n = strlen(m->message);
+	if (s->capacity > 0)
+		snprintf(m->message + n, sizeof(m->message) - n, "/%d", s->capacity);
+}
+
 static void
 cups_supplies(struct sink *s, const struct printer_status *st)
 {
-	char text[320], name[sizeof(st->ribbon.name)];
-	size_t n = 0;
+	struct markers m = {0};
+	char text[2600], note[ERR_TEXT_MAX], figures[ERR_TEXT_MAX];
 
 	(void)s;
-	for (const char *c = st->ribbon.name; *c && n < sizeof(name) - 1; c++)
-		name[n++] = *c == '"' || *c == '\\' || *c == ',' || *c == '\'' ? ' ' : *c;
-	name[n] = '\0';
+	for (unsigned i = 0; i < st->n_supplies; i++)
+		marker_put(&m, &st->supply[i]);
+	if (st->n_supplies == 0)
+		return;
+	plain_text(note, sizeof(note), st->supply_note);
+	plain_text(figures, sizeof(figures), m.message);
 	snprintf(text, sizeof(text),
-		"marker-names='\"Ribbon%s%s\",\"Cleaning\"' marker-types=ink-ribbon,cleaner-unit "
-		"marker-colors=#00FFFF#FF00FF#FFFF00#000000,none marker-levels=%d,%d "
-		"marker-low-levels=10,5 marker-high-levels=100,100",
-		n ? " " : "", name, percent(st->ribbon.level, st->ribbon.capacity),
-		percent(st->cleaning_left, 0));
+		"marker-names='%s' marker-types=%s marker-colors=%s marker-levels=%s "
+		"marker-low-levels=%s marker-high-levels=%s marker-message=\"%s%s%s\"",
+		m.list[MARKER_NAMES], m.list[MARKER_TYPES], m.list[MARKER_COLORS],
+		m.list[MARKER_LEVELS], m.list[MARKER_LOWS], m.list[MARKER_HIGHS], note,
+		note[0] ? " " : "", figures);
 	sink_line("ATTR:", text);
 }
 
@@ -179,4 +239,5 @@ sink_clear(struct sink *s)
 			s->reason(s, faults[i].reason, false);
 	}
 	s->reason(s, "connecting-to-device", false);
+	supply_clear(s);
 }

@@ -44,6 +44,7 @@ const char *config_station(const struct config *c, const char *printer_serial); 
 unsigned config_attempts_max(const struct config *c);
 unsigned config_wait_poll_ms(const struct config *c);
 unsigned config_chip_wait_ms(const struct config *c);
+const char *config_fit(const struct config *c); /* what a batch that does not fit does; see fit_parse */
 const struct printer_limits *config_limits(const struct config *c);
 
 /* The driver's settings of section [printer NAME], else [printer SERIAL], else [printer MODEL]; NULL
@@ -406,6 +407,62 @@ int keyd_logic_keys(void *ctx, const uint8_t serial[LOGIC_SERIAL_LEN], unsigned 
 /* Writes a key file with fresh random master keys, mode 0600. */
 int keyfile_create(const char *path, struct err *e);
 
+/* ---- wear and work on the machine itself (ledger-wear.c) ---- */
+
+/* What the ledger saw of one printer: where the machine does not count by itself. */
+struct wear {
+	int64_t prints, chips; /* good cards; cards whose chip the reader met */
+	int64_t ribbon_prints; /* good cards since a ribbon was changed at its end */
+	int64_t tests;         /* test cards, which are no cards of anybody's */
+};
+int ledger_wear(struct ledger *l, const char *serial, struct wear *out, struct err *e);
+extern const char *const service_names[];
+/* A cleaning run or a test card moves a card: intent before, outcome ("done", "failed", "unknown") after. */
+int ledger_service_begin(struct ledger *l, const char *job_uuid, const char *serial,
+	enum printer_service what, struct err *e);
+int ledger_service_end(struct ledger *l, const char *job_uuid, const char *serial,
+	enum printer_service what, const char *outcome, struct err *e);
+/* *seen: this job began one, in whatever run. */
+int ledger_service_seen(struct ledger *l, const char *job_uuid, bool *seen, struct err *e);
+/* *open: the last one has no outcome. */
+int ledger_service_open(
+	struct ledger *l, const char *serial, enum printer_service *what, bool *open, struct err *e);
+
+/* ---- supplies, and whether a batch fits them (supply.c) ---- */
+
+struct supply_row {
+	const char *word;        /* in --json */
+	const char *name;        /* for people (N_) */
+	const char *marker_type; /* IPP marker-types */
+	const char *reason;      /* while it is nearly over */
+	int low;                 /* per cent at which it is */
+};
+extern const struct supply_row supply_rows[]; /* by enum supply_kind */
+extern const size_t n_supply_rows;
+int supply_percent(const struct supply *s); /* -1 unknown */
+/* Fills in what the machine does not report. model may be NULL. */
+void supply_complete(
+	struct printer_status *st, const struct printer_model *model, const struct wear *w);
+struct pass;
+void supply_tell(struct pass *p, struct printer_status *st); /* completed, to the sink, with reasons */
+struct sink;
+void supply_clear(struct sink *s);
+
+enum fit_policy { FIT_OFF, FIT_WARN, FIT_HOLD };
+int fit_parse(const char *word); /* -1 */
+struct fit {
+	unsigned cards, prints; /* needed for what is not made yet */
+	int prints_left;        /* -1 unknown */
+	unsigned hopper;        /* what it holds, 0 unknown */
+	bool ribbon_short, hopper_short;
+};
+/* st must have been completed. */
+void fit_count(struct fit *f, const struct printer_status *st, const struct printer_model *model,
+	const struct ribbon *ribbon, bool duplex, unsigned cards);
+void fit_text(const struct fit *f, const char *ribbon, char *out, size_t max);
+/* Before the first card: tells what is too little. ERR_INPUT under FIT_HOLD. */
+int fit_check(struct pass *p, bool duplex, struct err *e);
+
 /* ---- status sink (sink.c) --------------------------------------------------------------------------------------- */
 
 /* Where the pass tells what is going on. The CUPS backend is one, a Printer Application could be another. */
@@ -440,6 +497,11 @@ struct pass {
 	const struct config *config;
 	struct job_row job;
 	bool card_fed; /* from now on never FAILED or RETRY */
+
+	enum fit_policy fit;
+	struct wear wear;             /* at the start of the job, counted on */
+	unsigned low_told;            /* supplies whose reason is set, a bit for each kind */
+	char fit_text[ERR_TEXT_MAX];  /* what the batch lacks, "" nothing */
 
 	struct print_job print; /* ribbon and correction; the pass fills in duplex from the card */
 	bool begun;             /* the printer knows print; false after a reopen */
@@ -565,10 +627,14 @@ struct worker_args {
 	int cups_id;
 	const char *user, *title, *options;
 	int stream_fd, keyd_fd;
+	bool commands; /* stream_fd is a CUPS command file */
 	const struct err *keyd_error; /* why keyd_fd is -1 */
 };
 /* The whole job in the worker process: lock, ledger, device, recovery, cards. */
 enum pass_end worker_run(const struct worker_args *args, struct sink *sink, struct err *e);
+
+/* What the file asks for, with the printer open (worker-service.c). */
+enum pass_end worker_commands(struct pass *p, int fd, struct err *e);
 
 /* ---- device URIs (uri.c) --------------------------------------------------------------------------------------------- */
 

@@ -35,6 +35,21 @@ struct work {
 
 /* ---- options ---- */
 
+/* The job's word goes before the configuration's. */
+static int
+fit_read(struct work *w, const char *word, struct err *e)
+{
+	int fit = fit_parse(word ? word : config_fit(w->args->config));
+
+	if (fit < 0)
+		return err_set(e, ERR_USAGE,
+			_("fit is \"%s\"; warn, hold and off are known (cardspool.conf, section "
+			  "[cards], or the job's option cardspool-fit)."),
+			word ? word : config_fit(w->args->config));
+	w->pass.fit = (enum fit_policy)fit;
+	return 0;
+}
+
 static int
 options_read(struct work *w, struct err *e)
 {
@@ -53,6 +68,8 @@ options_read(struct work *w, struct err *e)
 			  "order. Queue it with lp."));
 	else
 		snprintf(job->uuid, sizeof(job->uuid), "%s", uuid);
+	if (rc == 0)
+		rc = fit_read(w, cupsGetOption("cardspool-fit", n, options), e);
 	w->repeat = repeat && strcasecmp(repeat, "yes") == 0;
 	w->rest = repeat && strcasecmp(repeat, "rest") == 0;
 	cupsFreeOptions(n, options);
@@ -313,6 +330,7 @@ static enum pass_end
 worker_cards(struct work *w, struct err *e)
 {
 	struct pass *p = &w->pass;
+	bool first = true;
 
 	for (;;) {
 		struct stream_card card;
@@ -331,28 +349,23 @@ worker_cards(struct work *w, struct err *e)
 			*e = cause;
 			return PASS_HOLD;
 		}
-		end = pass_card(p, &card, e);
+		end = first && fit_check(p, face_used(&card.face[SIDE_BACK]), e) != 0
+			      ? end_of(e)
+			      : pass_card(p, &card, e);
+		first = false;
 		stream_card_done(&card);
 		if (end != PASS_OK)
 			return end;
 	}
 }
 
+/* Printer and ledger, for a job that needs them. */
 static enum pass_end
-worker_open(struct work *w, struct err *e)
+worker_devices(struct work *w, struct err *e)
 {
 	struct pass *p = &w->pass;
 	const char *station;
 
-	if (options_read(w, e) != 0)
-		return PASS_HOLD;
-	if (stream_open(&w->stream, w->args->stream_fd, &w->stream_job, e) != 0)
-		return e->code == ERR_CANCELLED || pass_stopped(p, e) ? PASS_CANCEL : PASS_HOLD;
-	/* A banner, or a batch that the filter refused: neither concerns printer or ledger. */
-	if (w->stream_job.n_cards == 0)
-		return worker_cards(w, e);
-	if (job_fill(w, e) != 0)
-		return PASS_HOLD;
 	if (printer_find(w, e) != 0 || device_lock(w, e) != 0)
 		return end_of(e);
 	snprintf(p->job.printer_serial, sizeof(p->job.printer_serial), "%.63s", w->usb.name);
@@ -361,13 +374,35 @@ worker_open(struct work *w, struct err *e)
 	if (ledger_open(&p->ledger, config_ledger(p->config), LEDGER_WRITE, e) != 0)
 		return PASS_STOP; /* a wrong file too: the next job would meet it as well */
 	ledger_patience(p->ledger, ledger_wait, w);
-	if (ledger_check(p->ledger, e) != 0)
+	if (ledger_check(p->ledger, e) != 0 ||
+		ledger_wear(p->ledger, p->job.printer_serial, &p->wear, e) != 0)
 		return PASS_STOP;
 	if (printer_open_wait(w, e) != 0)
 		return end_of(e);
 	snprintf(p->job.printer_model, sizeof(p->job.printer_model), "%s",
 		p->driver->model(p->printer)->name);
-	return job_admit(w, e);
+	return PASS_OK;
+}
+
+static enum pass_end
+worker_open(struct work *w, struct err *e)
+{
+	enum pass_end end;
+
+	if (options_read(w, e) != 0)
+		return PASS_HOLD;
+	if (w->args->commands)
+		return worker_devices(w, e);
+	if (stream_open(&w->stream, w->args->stream_fd, &w->stream_job, e) != 0)
+		return e->code == ERR_CANCELLED || pass_stopped(&w->pass, e) ? PASS_CANCEL
+									     : PASS_HOLD;
+	/* A banner, or a batch that the filter refused: neither concerns printer or ledger. */
+	if (w->stream_job.n_cards == 0)
+		return worker_cards(w, e);
+	if (job_fill(w, e) != 0)
+		return PASS_HOLD;
+	end = worker_devices(w, e);
+	return end == PASS_OK ? job_admit(w, e) : end;
 }
 
 static void
@@ -456,6 +491,8 @@ worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 	keys_set(&w);
 	sink_clear(sink);
 	end = worker_open(&w, e);
+	if (end == PASS_OK && args->commands)
+		end = worker_commands(&w.pass, args->stream_fd, e);
 	if (end == PASS_OK && w.admitted)
 		end = pass_recover(&w.pass, e);
 	if (end == PASS_OK && w.admitted && unfinished_look(&w.pass, e) != 0)
@@ -471,7 +508,7 @@ worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 		}
 	}
 	end = worker_end(&w, end, e);
-	if (end == PASS_OK)
+	if (end == PASS_OK && !args->commands)
 		worker_good(&w);
 	if (w.admitted)
 		worker_missing(&w, end);

@@ -1,9 +1,10 @@
 # demo.py - the main job, shown: a roster becomes finished cards through the programs an office would use.
 #
-#   demo.py --build BUILD DIR
+#   demo.py --build BUILD [--printer MODEL] DIR
 #
-# Runs cardspool-sample, cardspool pack and plain lp against a private cupsd with an emulated Evolis Dualys 3, lets
-# one chip fail and one card jam, and leaves roster, batch, cards, ledger, failures and a summary in DIR.
+# Runs cardspool-sample, cardspool pack and plain lp against a private cupsd with an emulated printer (an Evolis
+# Dualys 3 unless another is named), lets one chip fail and one card jam, and leaves roster, batch, cards, ledger,
+# failures and a summary in DIR.
 # Exit status 0 only when every record has exactly one good card and the numbers add up; 77 when the kernel does not
 # let the emulator run.
 #
@@ -16,6 +17,8 @@ import shutil
 import sys
 import time
 
+import machines
+import pcsccups
 import privatecups
 
 # The two mishaps: the fifth card from the hopper carries a chip that another issuer has used, and the eleventh jams
@@ -117,13 +120,15 @@ def prepare(directory):
         os.makedirs(os.path.join(directory, name), exist_ok=True)
 
 
-def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, quiet=False):
+def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, quiet=False, printer="dualys3"):
     """Returns (summary, the stopped PrivateCups); the caller closes it."""
     say = (lambda *a: None) if quiet else (lambda *a: print(*a, flush=True))
     prepare(directory)
     at = lambda name: os.path.join(directory, name)
-    cups = cups_class(build, ["--model", "dualys3", "--serial", "DEMO0001", "--hopper", str(HOPPER),
-                              "--ribbon", "ymckok:200", "--seed", "1"], script=mishaps)
+    machine, serial = machines.MACHINES[printer], "DEMO0001"
+    cups = cups_class(build, ["--model", machine.model, "--serial", serial, "--hopper", str(HOPPER),
+                              "--ribbon", f"{machine.ribbon}:200", "--seed", "1"], script=machine.script() + mishaps,
+                      queue=machine.model, ppd=machine.ppd(build), config_extra=machine.section(serial))
     try:
         cups.run(os.path.join(build, "cardspool-sample"), directory)
         say(f"  sample roster   {at('roster.csv')}")
@@ -135,8 +140,8 @@ def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, 
         cups.start()
         cups.add_queue()
         say(f"  printer         {cups.uri}")
-        job = cups.submit(at("batch.cards"), "CardRibbon=ymckok")
-        say(f"  queued          lp -d {cups.queue} -o CardRibbon=ymckok {at('batch.cards')}   (job {job})")
+        job = cups.submit(at("batch.cards"), f"CardRibbon={machine.ribbon}")
+        say(f"  queued          lp -d {cups.queue} -o CardRibbon={machine.ribbon} {at('batch.cards')}   (job {job})")
         progress = Progress(cups, job, n)
         started = time.monotonic()
         state = cups.wait_job(job, 300, poll=None if quiet else progress.poll)
@@ -146,7 +151,7 @@ def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, 
         cards = cups.cardspool_json("card", "list", "--job", str(job))["cards"]
         failures = cups.cardspool_json("failure", "list", "--job", str(job))
         write_json(at("failures.json"), failures)
-        machine = cups.tell("stat")
+        stat = cups.tell("stat")
         printer = cups.printer()
         impressions = int(cups.job(job).get("job-impressions-completed", "0"))
         collect(cups, directory, cards)
@@ -158,7 +163,7 @@ def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, 
     done = sum(c["state"] == "done" for c in cards)
     doubt = sum(c["state"] == "doubt" for c in cards)
     rejected = sum(c["state"] in ("rejected", "spoiled") for c in cards)
-    fed = HOPPER - machine["hopper"]
+    fed = HOPPER - stat["hopper"]
     summary = {"records": n, "fed": fed, "good": done, "rejected": rejected, "doubt": doubt,
                "rejected_by_cause": {}, "job": job, "job_state": state,
                "message": printer.get("printer-state-message", ""), "seconds": round(seconds, 2), "impressions": impressions}
@@ -173,13 +178,20 @@ def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, 
 def main():
     parser = argparse.ArgumentParser(prog="run-demo")
     parser.add_argument("--build", required=True)
+    parser.add_argument("--printer", choices=sorted(machines.MACHINES), default="dualys3", metavar="MODEL",
+                        help="one of: " + ", ".join(sorted(machines.MACHINES)))
     parser.add_argument("--no-mishaps", action="store_true", help="nothing jams and no chip fails")
-    parser.add_argument("directory")
+    parser.add_argument("--reader", metavar="NAME",
+                        help="chips through a real pcscd and the PC/SC reader of that name, not through libnfc")
+    parser.add_argument("directory", nargs="?", default="demo")
     args = parser.parse_args()
+    cups_class = pcsccups.with_reader(args.reader) if args.reader else privatecups.PrivateCups
     directory = os.path.abspath(args.directory)
-    print("Cardspool demo: a batch of special-operation certificates on an emulated Evolis Dualys 3\n")
+    title = machines.MACHINES[args.printer].title
+    print(f"Cardspool demo: a batch of special-operation certificates on an emulated {title}\n")
     try:
-        summary, cups = demo(os.path.abspath(args.build), directory, "" if args.no_mishaps else MISHAPS)
+        summary, cups = demo(os.path.abspath(args.build), directory, "" if args.no_mishaps else MISHAPS,
+                             cups_class, printer=args.printer)
     except privatecups.Refused as refusal:
         print(f"demo: {refusal}", file=sys.stderr)
         sys.exit(privatecups.EXIT_REFUSED)
@@ -201,7 +213,7 @@ Print the next batch on a real printer
   sudo make -C build install && sudo systemctl restart cups
   sudo cardspool key create /etc/cardspool/master.keys
   sudo lpinfo -v | grep cardspool                  the printer's address
-  sudo lpadmin -p cards -E -v ADDRESS -P /usr/local/share/ppd/cardspool/dualys3.ppd
+  sudo lpadmin -p cards -E -v ADDRESS -P /usr/local/share/ppd/cardspool/{args.printer}.ppd
   cardspool pack roster.csv -o batch.cards && lp -d cards batch.cards""")
 
 

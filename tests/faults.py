@@ -1,8 +1,8 @@
 # faults.py - every fault of the printer and the chip, on a real cupsd, real libusb, real libnfc and the emulator.
 #
-#   faults.py --build BUILD [--short] [--keep-going] [ROW...]
+#   faults.py --build BUILD [--printer MODEL] [--short] [ROW...]
 #
-# One row a fault: it is armed at the emulator's console, a batch of two records is queued with lp, and while the
+# One row a fault (tests/faultrows.py): it is armed at the emulator's console, a batch of two records is queued with lp, and while the
 # fault stands the person at the queue must read what it is; then the operator's hand acts, and the job must go on by
 # itself or on the one command that the row names. What is expected of code, keyword and words comes from `cardspool
 # fault list --json`, so that test and table cannot drift; a fault of the table without a row fails. Cards are counted
@@ -16,11 +16,12 @@ import hashlib
 import json
 import os
 import re
-import signal
 import sys
 import time
 
 import chipdecode
+import faultrows
+import machines
 import privatecups
 
 N_RECORDS = 2
@@ -36,142 +37,17 @@ chip-wait-ms=400
 """
 STAND_S, END_S = 40, 120
 
-# Faults of the table that no row can bring about, and who looks at them instead.
-EXCEPTIONS = {
-    "card-marked": "a guard of the driver that the pass never runs into: it rejects such a card first (test-evolis)",
-    "magnetic": "a code of the EPCL family, with which no row of this table prints (test-epcl)",
-    "ledger": "a disk that is full or a ledger that is locked is no machine's fault (check-bad-input, torture)",
-}
-
-
-class Row:
-    """arm: lines of the console before the job; {n} is the next card of the hopper, {m} the one behind it.
-    stands: the fault waits for a person, who acts by `hand`: lines, or functions of the lab.
-    bad: what becomes of the cards that were spent, in ledger states. card: of which record the message speaks.
-    records: failure records, (code, step) each. command: the job needs it to go on. own_words: the message says more
-    than the table and contains this."""
-
-    def __init__(self, name, code, step, arm, hand=(), stands=None, bad=(), records=None, card=1, command=None,
-                 queue="processing", short=False, before=None, end="completed",
-                 own_words=None):
-        self.name, self.code, self.step, self.arm, self.hand = name, code, step, arm, hand
-        self.stands = bool(hand) if stands is None else stands
-        self.bad = sorted(bad)
-        self.records = records if records is not None else [(code, step)]
-        self.card, self.command, self.queue, self.short = card, command, queue, short
-        self.before, self.end, self.own_words = before, end, own_words
-
-
-def kill_worker(lab):
-    """SIGKILL to the process that holds the device: the younger child of the supervisor."""
-    supervisors = {p for p, exe in lab.processes() if exe == lab.cups.path("bin/backend/cardspool")}
-    children = sorted(p for p in supervisors if lab.parent(p) in supervisors)
-    os.kill(children[-1], signal.SIGKILL)
-
-
-def wait_stopped(lab):
-    lab.until("the queue stops", lambda: "stopped" in lab.cups.printer().get("printer-state", ""))
-
-
-def keys_hide(lab):
-    os.rename(lab.cups.path("keys/master.keys"), lab.cups.path("keys/away"))
-
-
-def keys_back(lab):
-    os.rename(lab.cups.path("keys/away"), lab.cups.path("keys/master.keys"))
-
-
-def twin_arm(lab):
-    """The next card in the hopper carries the number of a card that was issued."""
-    issued = next(c["uid"] for c in lab.truth if c["state"] == "done")
-    lab.console(f"chip {lab.next_card()} uid {issued}")
-
-
-def enable(lab):
-    lab.cups.run("cupsenable", lab.cups.queue)
-
-
-CLEAR = ("clear",)
-
-ROWS = (
-    # ---- the printer ----
-    Row("hopper empty", "hopper-empty", "feed", ["hopper empty"], ["hopper add 1"], short=True),
-    Row("jam while feeding", "jam-feeding", "feed", ["jam feed"], CLEAR, bad=["spoiled"]),
-    Row("jam at the station", "jam-feeding", "feed", ["jam station"], CLEAR, bad=["spoiled"]),
-    Row("jam leaving the station", "jam-station", "print", ["at cmd Si jam station"], CLEAR, bad=["spoiled"]),
-    Row("jam while printing", "jam-printing", "print", ["jam print"], CLEAR, bad=["spoiled"], short=True),
-    Row("jam while flipping", "jam-printing", "print", ["jam flip"], CLEAR, bad=["spoiled"]),
-    Row("jam while flipping, told at once", "jam-flipping", "print", ["say Sv CARD JAM", "at cmd Sv jam now"],
-        CLEAR, bad=["spoiled"]),
-    Row("jam while ejecting", "jam-printing", "print", ["jam eject"], CLEAR, bad=["spoiled"]),
-    Row("exit blocked, told by the exit", "jam-ejecting", "print", ["say Se ERROR HOPPER", "at cmd Se jam now"],
-        CLEAR, bad=["spoiled"]),
-    Row("jam while rejecting", "jam-rejecting", "reject", ["chip {n} dead", "jam reject"], CLEAR, bad=["spoiled"],
-        records=[("jam-rejecting", "reject"), ("no-chip", "encode")]),
-    Row("cover open before the feed", "cover-open", "feed", ["cover open"], ["cover close"]),
-    Row("cover open while it prints", "cover-open", "print", ["at cmd Sr cover open"], ["cover close"],
-        bad=["rejected"]),
-    Row("ribbon end before a card", "ribbon-end", "feed", ["ribbon end"], ["ribbon new"]),
-    Row("ribbon end in the middle of a card", "ribbon-end", "print", ["at cmd Dbc ribbon end"], ["ribbon new"],
-        bad=["rejected"], short=True),
-    Row("no ribbon", "ribbon-end", "feed", ["ribbon none"], ["ribbon new"]),
-    Row("no ribbon, told by its tag", "ribbon-missing", "feed", ["say Rcr ERR RIB DETECTION"], ["say off"]),
-    Row("ribbon of the wrong type", "ribbon-wrong", "print", ["ribbon wrong ymcko:200"],
-        ["cover open", "pause", "ribbon new", "cover close"], bad=["rejected"]),
-    Row("output hopper full", "output-full", "print", ["output full"], ["output empty"], bad=["rejected"]),
-    Row("reject box full", "reject-full", "reject", ["reject full", "chip {n} dead"], ["reject empty"],
-        bad=["rejected"], records=[("reject-full", "reject"), ("no-chip", "encode")]),
-    Row("head too hot", "head-hot", "print", ["at cmd Sr head hot"], ["head cool"], bad=["rejected"]),
-    Row("cleaning due", "cleaning-due", "print", ["say Ss NEED CLEANING", "cleaning due"],
-        ["say off", "cleaning done"], bad=["rejected"]),
-    Row("mechanical time-out", "mechanical", "print", ["say Se ERROR TIME OUT", "at cmd Se jam now"],
-        CLEAR, bad=["spoiled"]),
-    Row("a command is refused", "command-refused", "print", ["say Ss ERROR CDE"], ["say off"], queue="stopped",
-        command=enable, bad=["rejected"]),
-    Row("no reply, but done", "no-reply", "print", ["at cmd Se mute"], ["mute off"]),
-    Row("no reply, not done", "no-reply", "print", ["at cmd Se deaf"], ["deaf off"], bad=["rejected"]),
-    Row("no reply to the feed", "no-reply", "feed", ["at cmd Sic mute"], ["mute off"]),
-    Row("garbled reply", "garbled-reply", "print", ["at cmd Se garble"], ["garble off"], short=True),
-    Row("garbled reply to the feed", "garbled-reply", "feed", ["at cmd Sic garble"], ["garble off"]),
-    Row("slow printer", None, None, ["slow 3000000", "reply-delay 60"], records=[], stands=False),
-    Row("stall out", "usb-stall", "print", ["at cmd Sr stall out"], stands=False, bad=["rejected"]),
-    Row("stall in", "usb-stall", "print", ["at cmd Se stall in"], stands=False),
-    Row("unplugged before the job", "printer-absent", None, ["unplug"], ["plug"], records=[], card=None),
-    Row("unplugged before the second card", "unplugged", "feed", ["at card {m} unplug"], ["plug"], card=2,
-        records=[("unplugged", "feed")]),
-    Row("unplugged in the middle of planes", "unplugged", "print", ["at cmd Sr unplug-after 200000"], ["plug"],
-        bad=["rejected"], short=True),
-    Row("unplugged at Se", "unplugged", "print", ["at cmd Se unplug"], ["plug"]),
-    Row("switched off and on", "unplugged", "print", ["at cmd Sv power off"], ["power on"], bad=["rejected"]),
-    # ---- the chip ----
-    Row("no chip", "no-chip", "encode", ["chip {n} dead"], bad=["rejected"], short=True),
-    Row("wrong chip type", "chip-type", "encode", ["chip {n} wrong-type"], bad=["rejected"]),
-    Row("used chip", "chip-used", "encode", ["chip {n} used"], bad=["rejected"]),
-    Row("chip removed", "chip-removed", "encode", ["chip {n} remove 5"], bad=["rejected"]),
-    Row("one write lost", None, None, ["chip {n} lose 5"], records=[], stands=False),
-    Row("every write lost", "chip-verify", "encode", ["chip {n} lose-from 5"], bad=["rejected"]),
-    Row("write refused", "chip-write", "encode", ["chip {n} refuse-from 5"], bad=["rejected"]),
-    Row("one write torn", None, None, ["chip {n} tear 7"], records=[], stands=False),
-    Row("trailer torn", "chip-trailer", "encode", ["chip {n} tear 38"], bad=["rejected"], short=True),
-    Row("two cards in the field", "chip-two", "encode", ["chip {n} two"], bad=["rejected"]),
-    Row("UID issued before", "uid-issued", "encode", [], bad=["rejected"], before=twin_arm),
-    Row("reader absent", "reader-absent", "feed", ["station unplug"], ["station plug"], short=True),
-    Row("reader gone and back", "reader-gone", "encode", ["at cmd Sic station unplug"], ["station plug"]),
-    # ---- the station host ----
-    Row("card keys missing", "keys", "feed", [], [keys_back], before=keys_hide, queue="stopped", command=enable,
-        own_words="cardspool key create"),
-    Row("worker killed with a card inside", "worker-died", "print", ["at cmd Sr hang"],
-        [kill_worker, wait_stopped, "clear"], queue="stopped", command=enable, bad=["rejected"], stands=False),
-)
-
-
 class Lab:
-    def __init__(self, build):
+    def __init__(self, build, printer="dualys3"):
         self.build = os.path.abspath(build)
+        self.machine = machines.MACHINES[printer]
+        self.rows, self.exceptions = faultrows.rows_for(self.machine)
+        self.machine.settings.update(faultrows.EPCL_SETTINGS if self.machine.family == "epcl" else {})
         self.cups = privatecups.PrivateCups(
-            build, ["--model", "dualys3", "--serial", "FAULTS01", "--hopper", str(HOPPER), "--output", "1000",
-                    "--reject", "1000", "--ribbon", "ymckok:1000", "--seed", "7", "--private-net"],
-            config_extra=SETTINGS)
+            build, ["--model", printer, "--serial", "FAULTS01", "--hopper", str(HOPPER), "--output", "1000",
+                    "--reject", "1000", "--ribbon", f"{self.machine.ribbon}:1000", "--seed", "7", "--private-net"],
+            script=self.machine.script() or None, queue=printer, ppd=self.machine.ppd(build),
+            config_extra=SETTINGS + self.machine.section("FAULTS01"))
         self.n_jobs = 0
 
     def start(self):
@@ -253,7 +129,7 @@ class Lab:
         self.n_jobs += 1
         batch = self.cups.path(f"home/{self.n_jobs}.cards")
         self.cups.cardspool("pack", self.cups.path("home/roster.csv"), "--order", f"FAULT-{self.n_jobs}", "-o", batch)
-        return self.cups.submit(batch, "CardRibbon=ymckok")
+        return self.cups.submit(batch, f"CardRibbon={self.machine.ribbon}")
 
     def truth_take(self):
         """A job without a fault: what each record's card looks like."""
@@ -285,9 +161,9 @@ class Lab:
         if self.stat()["hopper"] < 20:
             self.console("hopper add 40")
         if os.path.exists(self.cups.path("keys/away")):
-            keys_back(self)
+            faultrows.keys_back(self)
         if "stopped" in self.cups.printer().get("printer-state", ""):
-            enable(self)
+            faultrows.enable(self)
 
     def act(self, hand):
         for deed in hand:
@@ -296,7 +172,13 @@ class Lab:
             elif deed == "pause":
                 time.sleep(0.4)
             else:
-                self.console(deed)
+                self.console(self.line(deed))
+
+    def line(self, text):
+        """A row's line with this hopper's cards and this machine's words in it."""
+        if "{" not in text:
+            return text
+        return text.format(n=self.next_card(), m=self.next_card(1), **self.machine.moments)
 
 
 # ---- judging ----
@@ -334,6 +216,12 @@ def judge_cards(lab, row, job, before, after):
     fed = [c for c in after["cards"] if c["bin"] != "hopper" and was.get(c["serial"], "hopper") == "hopper"]
     bins = {b: sum(c["bin"] == b for c in fed) for b in ("good", "reject", "hand", "inside")}
     states = {s: sum(c["state"] == s for c in cards) for s in ("done", "rejected", "spoiled", "doubt")}
+    if lab.machine.family == "epcl":
+        # A Zebra's reject box takes what the printer itself calls bad; the rest falls among the finished ones, and the
+        # ledger tells them apart.
+        done = {c["uid"] for c in cards if c["state"] == "done"}
+        fallen = sum(c["bin"] == "good" and c["uid"] not in done for c in fed)
+        bins["good"], bins["reject"] = bins["good"] - fallen, bins["reject"] + fallen
     if (bins["good"], bins["reject"], bins["hand"], bins["inside"]) != \
             (states["done"], states["rejected"], states["spoiled"], 0) or states["doubt"]:
         wrong.append(f"machine {bins}, ledger {states}")
@@ -381,8 +269,8 @@ def row_run(lab, row):
     if callable(row.before):
         row.before(lab)
     for line in row.arm:
-        lab.console(line.format(n=lab.next_card(), m=lab.next_card(1)) if "{" in line else line)
-    job = lab.queue_batch()
+        lab.console(lab.line(line))
+    job = lab.job = lab.queue_batch()
     wrong = judge_standing(lab, row, job) if row.stands else []
     if not row.stands and row.hand:
         lab.until("the card is printed", lambda: any(c["state"] == "printing" for c in lab.failsafe_cards(job)))
@@ -411,12 +299,13 @@ def end_row(lab, job):
 
 
 def coverage(lab):
-    exercised = {code for row in ROWS for code, _step in row.records} | {row.code for row in ROWS if row.code}
-    missing = set(lab.table) - exercised - set(EXCEPTIONS)
+    exercised = {code for row in lab.rows for code, _step in row.records} | {row.code for row in lab.rows if row.code}
+    excepted = set(lab.exceptions)
+    missing = set(lab.table) - exercised - excepted
     return [f"no row for {sorted(missing)}"] * bool(missing) + \
-        [f"excepted and yet exercised: {sorted(exercised & set(EXCEPTIONS))}"] * bool(exercised & set(EXCEPTIONS)) + \
-        [f"not in the table: {sorted((exercised | set(EXCEPTIONS)) - set(lab.table))}"] * \
-        bool((exercised | set(EXCEPTIONS)) - set(lab.table))
+        [f"excepted and yet exercised: {sorted(exercised & excepted)}"] * bool(exercised & excepted) + \
+        [f"not in the table: {sorted((exercised | excepted) - set(lab.table))}"] * \
+        bool((exercised | excepted) - set(lab.table))
 
 
 def table_rows(text, cells):
@@ -426,7 +315,7 @@ def table_rows(text, cells):
 
 
 def documents(lab):
-    """doc/FAULTS.md and the manual page against the program's tables and the texts of drivers/evolis-wire.c."""
+    """doc/FAULTS.md and the manual page against the program's tables and the texts of drivers/evolis-reply.c."""
     source = os.environ.get("srcdir") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
     def read(name):
@@ -447,16 +336,16 @@ def documents(lab):
     for where, row in lab.answers.items():
         if answers.get(where) != list(row.values()):
             wrong.append(f"FAULTS.md: the pass answers otherwise: {where}")
-    wire = re.findall(r'\{"([A-Z ]+)", WIRE_([A-Z]+), FAULT_([A-Z_]+)\}', read("drivers/evolis-wire.c"))
+    wire = re.findall(r'\{"([A-Z ]+)", WIRE_([A-Z]+), FAULT_([A-Z_]+)\}', read("drivers/evolis-reply.c"))
     says = " ".join(row[0] for row in rows.values())
     wrong += [f"FAULTS.md: no row for the printer's words {text!r}" for text, kind, _fault in wire
               if kind != "OK" and f"`{text}`" not in says]
     if len(wire) < 20:
-        wrong.append("the texts of drivers/evolis-wire.c were not found")
+        wrong.append("the texts of drivers/evolis-reply.c were not found")
     return wrong
 
 
-def run(build, short=False, names=()):
+def run(build, short=False, names=(), printer="dualys3"):
     passed = failed = 0
 
     def tell(name, code, seconds, wrong):
@@ -466,13 +355,13 @@ def run(build, short=False, names=()):
         for line in wrong:
             print(f"    {line}", flush=True)
 
-    lab = Lab(build)
+    lab = Lab(build, printer)
     try:
         lab.start()
         lab.truth_take()
         tell("the table of faults is covered", None, 0, coverage(lab))
         tell("the pages say what the tables say", None, 0, documents(lab))
-        for row in ROWS:
+        for row in lab.rows:
             if (names and row.name not in names) or (short and not row.short):
                 continue
             started = time.monotonic()
@@ -490,10 +379,10 @@ def run(build, short=False, names=()):
     return failed
 
 
-def status(build, short=False, names=()):
+def status(build, short=False, names=(), printer="dualys3"):
     """The exit status: 77 when the kernel does not let the emulator run."""
     try:
-        return 1 if run(build, short, names) else 0
+        return 1 if run(build, short, names, printer) else 0
     except privatecups.Refused as refusal:
         print(f"skipped: {refusal}")
         return 77
@@ -502,10 +391,11 @@ def status(build, short=False, names=()):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
+    parser.add_argument("--printer", choices=sorted(machines.MACHINES), default="dualys3", metavar="MODEL")
     parser.add_argument("--short", action="store_true", help="one row of each kind")
     parser.add_argument("rows", nargs="*", help="names of rows; all when none is given")
     args = parser.parse_args()
-    sys.exit(status(args.build, args.short, args.rows))
+    sys.exit(status(args.build, args.short, args.rows, args.printer))
 
 
 if __name__ == "__main__":

@@ -46,10 +46,18 @@ capture_end(char *out, size_t max)
 static void
 lines_are_as_cups_wants(void **state)
 {
-	struct printer_status st = {.cleaning_left = 7,
-		.ribbon = {.name = "ymcko \"x\"", .level = 50, .capacity = 200}};
+	struct printer_status st = {
+		.supply = {{.kind = SUPPLY_RIBBON,
+				   .name = "ymcko \"x\"",
+				   .level = 50,
+				   .capacity = 200},
+			{.kind = SUPPLY_CLEANING, .level = 7, .capacity = -1},
+			{.kind = SUPPLY_HEAD, .level = 25000, .capacity = 50000}},
+		.n_supplies = 3,
+		.supply_note = "Too 'few', \"they\" say."};
 	struct printer_status unknown = {
-		.cleaning_left = -1, .ribbon = {.level = -1, .capacity = -1}};
+		.supply = {{.kind = SUPPLY_RIBBON, .name = "k", .level = -1, .capacity = -1}},
+		.n_supplies = 1};
 	char text[4096];
 
 	(void)state;
@@ -66,13 +74,15 @@ lines_are_as_cups_wants(void **state)
 	assert_string_equal(text,
 		"STATE: +media-jam-error\nSTATE: -media-jam-error\nINFO: Card 7: being made.\n"
 		"ERROR: two lines  \nPAGE: 1 1\nPAGE: 2 1\n"
-		"ATTR: marker-names='\"Ribbon ymcko  x \",\"Cleaning\"' "
-		"marker-types=ink-ribbon,cleaner-unit "
-		"marker-colors=#00FFFF#FF00FF#FFFF00#000000,none marker-levels=25,7 "
-		"marker-low-levels=10,5 marker-high-levels=100,100\n"
-		"ATTR: marker-names='\"Ribbon\",\"Cleaning\"' marker-types=ink-ribbon,cleaner-unit "
-		"marker-colors=#00FFFF#FF00FF#FFFF00#000000,none marker-levels=-1,-1 "
-		"marker-low-levels=10,5 marker-high-levels=100,100\n");
+		"ATTR: marker-names='\"Ribbon ymcko  x \",\"Cleaning\",\"Print head\"' "
+		"marker-types=ink-ribbon,cleaner-unit,other "
+		"marker-colors=#00FFFF#FF00FF#FFFF00#000000,none,none marker-levels=25,7,50 "
+		"marker-low-levels=10,5,5 marker-high-levels=100,100,100 "
+		"marker-message=\"Too  few    they  say. Ribbon 50/200; Cleaning 7; Print head "
+		"25000/50000\"\n"
+		"ATTR: marker-names='\"Ribbon k\"' marker-types=ink-ribbon marker-colors=#000000 "
+		"marker-levels=-1 marker-low-levels=10 marker-high-levels=100 "
+		"marker-message=\"\"\n");
 }
 
 static void
