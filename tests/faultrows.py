@@ -201,7 +201,9 @@ EPCL_PRINTER = (
         command=enable_then(was_rejected), bad=["rejected"]),
     Row("no reply, but done", "no-reply", "print", ["at cmd MO mute"], ["mute off"], command=is_good),
     Row("no reply, not done", "no-reply", "print", ["at cmd MO deaf"], ["deaf off"], bad=["rejected"]),
-    Row("no reply to the feed", "no-reply", "feed", ["at cmd MI mute"], ["mute off"]),
+    # The card is seen in front of the head, short of the station: no chip answers there.
+    Row("no reply to the feed", "no-reply", "feed", ["at cmd MI mute"], ["mute off"], bad=["rejected"],
+        records=[("no-reply", "feed"), ("no-chip", "encode")]),
     Row("garbled reply", "garbled-reply", "print", ["at cmd MO garble"], ["garble off"], short=True, command=is_good),
     Row("slow printer", None, None, ["slow 3000000", "reply-delay 60"], records=[], stands=False),
     Row("stall out", "usb-stall", "print", ["at cmd GS stall out"], stands=False, bad=["rejected"],
