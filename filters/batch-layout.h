@@ -73,6 +73,9 @@ struct batch_walk {
 /* Reads the end of the table of contents; manifest is its last entry. 0, or ERR_INPUT when the
  * bytes are no container of this layout; the caller words it. */
 int batch_zip_open(struct batch_zip *z, struct batch_slot *manifest);
+/* Whether the table ends as version 1 wrote it: records, but no list of photos. Batches of that
+ * version were packed, which batch_zip_open does not read. */
+bool batch_zip_first_version(const struct batch_zip *z);
 /* Exactly len bytes. 0 or ERR_INPUT. */
 int batch_zip_read(const struct batch_zip *z, uint64_t at, void *out, size_t len);
 /* The local header at a byte. 0 or ERR_INPUT. */

@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RECORD_LEN = 46, END_LEN = 22 };
+enum { RECORD_LEN = 46, END_LEN = 22, TAIL_LEN = 512 };
 
 static unsigned
 le16_get(const uint8_t *p)
@@ -144,6 +144,18 @@ batch_zip_open(struct batch_zip *z, struct batch_slot *manifest)
 	if (strcmp(record.name, ENTRY_MANIFEST) || !slots_equal(&record, manifest))
 		return ERR_INPUT;
 	return manifest->data_at + manifest->size == z->directory ? 0 : ERR_INPUT;
+}
+
+bool
+batch_zip_first_version(const struct batch_zip *z)
+{
+	static const char records[] = ENTRY_RECORDS, list[] = ENTRY_LIST;
+	uint8_t tail[TAIL_LEN];
+	size_t len = z->size < sizeof tail ? (size_t)z->size : sizeof tail;
+
+	return !batch_zip_read(z, z->size - len, tail, len) &&
+	       memmem(tail, len, records, sizeof records - 1) &&
+	       !memmem(tail, len, list, sizeof list - 1);
 }
 
 int

@@ -109,6 +109,14 @@ chunks_parse(struct batch *b, json_t *header, json_t *chunks, struct err *e)
 }
 
 static int
+version_refuse(const struct batch *b, struct err *e)
+{
+	return err_set(e, ERR_INPUT,
+		_("%s: is a batch of another version; pack the roster with this release."),
+		b->name);
+}
+
+static int
 manifest_parse(struct batch *b, json_t *root, struct err *e)
 {
 	const char *format, *template_name, *order;
@@ -118,9 +126,7 @@ manifest_parse(struct batch *b, json_t *root, struct err *e)
 	if (json_unpack(root, "{s:s, s:I}", "format", &format, "version", &version))
 		return batch_damaged(b, e, _("Its manifest cannot be read."));
 	if (strcmp(format, BATCH_FORMAT) || version != BATCH_VERSION)
-		return err_set(e, ERR_INPUT,
-			_("%s: is a batch of another version; pack the roster with this release."),
-			b->name);
+		return version_refuse(b, e);
 	if (json_unpack(root, "{s:s, s:s, s:I, s:o, s:o}", "template", &template_name, "order",
 		    &order, "records", &records, "header", &header, "chunks", &chunks))
 		return batch_damaged(b, e, _("Its manifest cannot be read."));
@@ -236,7 +242,10 @@ batch_begin(struct batch **out, struct batch *b, struct err *e)
 	int rc = head_check(b, e);
 
 	if (!rc && batch_zip_open(&b->zip, &b->manifest))
-		rc = batch_damaged(b, e, _("It is cut off, or another program packed it."));
+		rc = batch_zip_first_version(&b->zip)
+			     ? version_refuse(b, e)
+			     : batch_damaged(
+				       b, e, _("It is cut off, or another program packed it."));
 	if (!rc)
 		rc = manifest_read(b, e);
 	if (!rc)

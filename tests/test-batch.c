@@ -201,7 +201,8 @@ edit(const struct fixture *f, const char *drop, const char *name, const void *by
 			assert_int_equal(zip_file_replace(z, (zip_uint64_t)old, source, 0), 0);
 		else
 			assert_true((old = zip_file_add(z, name, source, 0)) >= 0);
-		assert_int_equal(zip_set_file_compression(z, (zip_uint64_t)old, ZIP_CM_STORE, 0), 0);
+		assert_int_equal(
+			zip_set_file_compression(z, (zip_uint64_t)old, ZIP_CM_STORE, 0), 0);
 	}
 	if (first)
 		assert_int_equal(zip_file_rename(z, 0, "mimetypf", 0), 0);
@@ -268,6 +269,35 @@ an_edited_batch_is_refused(void **state)
 	}
 }
 
+/* Version 1 packed records and manifest, and had no list of photos. */
+static void
+the_first_version_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct batch *b;
+	struct err e = {0};
+	int code;
+
+	unlink(f->path);
+	zip_t *z = zip_open(f->path, ZIP_CREATE | ZIP_EXCL, &code);
+	assert_non_null(z);
+	static const char *const names[] = {
+		"mimetype", "photos/0001.jpg", "records.csv", "manifest.json"};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		static const char rows[] = "证号\nT1\nT1\nT1\nT1\nT1\nT1\nT1\n";
+		const char *bytes = i ? rows : BATCH_MIME;
+		zip_source_t *source = zip_source_buffer(z, bytes, strlen(bytes), 0);
+		assert_int_equal(zip_file_add(z, names[i], source, 0), i);
+		assert_int_equal(
+			zip_set_file_compression(z, i, i < 2 ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0),
+			0);
+	}
+	assert_int_equal(zip_close(z), 0);
+	assert_int_equal(batch_open(&b, f->path, &e), ERR_INPUT);
+	if (!strstr(e.text, "another version"))
+		fail_msg("%s", e.text);
+}
+
 /* 8 MiB of zeros in a manifest's place are refused by their size, before they are unpacked. */
 static void
 a_zip_bomb_is_refused(void **state)
@@ -323,6 +353,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_flipped_byte_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(cut_off_or_something_else, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_edited_batch_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_first_version_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_zip_bomb_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(complete_or_absent, setup, teardown),
 	};
