@@ -354,6 +354,29 @@ extern const struct station_driver *const station_drivers[]; /* ends with NULL *
 /* Opens by address: "nfc:pn532_uart:/dev/ttyUSB0:115200". Takes the exclusive lock of that address. */
 int station_open(struct station **out, const char *address, struct err *e);
 void station_close(struct station *s);
+
+/* Who holds the USB readers that libnfc would drive (station-claim.c). */
+enum claim_holder { CLAIM_FREE, CLAIM_KERNEL, CLAIM_PCSCD, CLAIM_PROGRAM };
+#define STATION_CLAIMS_MAX 16
+struct station_claim {
+	const struct station_usb *usb;
+	char plug[32]; /* "1-2.3" */
+	enum claim_holder holder;
+	char who[64]; /* the kernel's module, the program's name */
+	long pid;     /* of a program */
+};
+/* Where sysfs, the processes and the device nodes are looked for; tests bring their own. */
+struct station_roots {
+	const char *sys, *proc, *dev;
+};
+extern const struct station_roots station_roots;
+size_t station_claims(struct station_claim *out, size_t max, const struct station_roots *r);
+/* True with holder, who and pid: another process has that device node open. */
+bool station_claim_node(struct station_claim *c, const struct station_roots *r, const char *node);
+/* 0 when it is free; ERR_BUSY with the holder and what to do, in one line. */
+int station_claim_tell(const struct station_claim *c, struct err *e);
+/* The same for the readers that a libnfc connection string ("acr122_usb:...") may mean. */
+int station_claim_address(const char *connection, const struct station_roots *r, struct err *e);
 /* A file in the system's lock folder for an address of that kind, to be flocked; -1: errno. */
 int address_lock_file(const char *kind, const char *address);
 

@@ -30,6 +30,8 @@ int pcsc_list(struct pcsc_list *out, struct err *e);
 int pcsc_open(struct pcsc **out, const char *reader, struct err *e);
 void pcsc_close(struct pcsc *p); /* also takes the power from the card; p may be NULL */
 const char *pcsc_name(const struct pcsc *p);
+/* How that chip reader is spoken to (station-pcsc.c); NULL: it is not known. */
+const char *station_pcsc_dialect(const char *reader);
 
 /* Connects, alone, to the card that lies there now. No card is 0 with *present false. ERR_BUSY when
  * another program holds it. Does nothing when it stands already. */

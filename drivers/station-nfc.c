@@ -139,7 +139,8 @@ nfc_station_open(struct station **out, const char *address, struct err *e)
 		}
 	}
 	nfc_station_close(&n->station);
-	return fault_set(e, FAULT_READER_ABSENT, address);
+	int rc = station_claim_address(address, &station_roots, e);
+	return rc ? rc : fault_set(e, FAULT_READER_ABSENT, address);
 }
 
 static int

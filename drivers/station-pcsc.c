@@ -96,6 +96,14 @@ dialect_by_reader(const char *reader)
 static int key_load(
 	struct station_pcsc *p, const uint8_t key[MIFARE_KEY_LEN], unsigned block, struct err *e);
 
+const char *
+station_pcsc_dialect(const char *reader)
+{
+	const struct dialect *d = dialect_by_reader(reader);
+
+	return d ? d->name : NULL;
+}
+
 static void
 pcsc_station_close(struct station *s)
 {

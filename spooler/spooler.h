@@ -716,6 +716,7 @@ extern const struct command commands_printer[];  /* printer list */
 extern const struct command commands_ledger[];   /* job, failure, ledger */
 extern const struct command commands_card[];     /* card */
 extern const struct command commands_fault[];    /* fault list */
+extern const struct command commands_station[];  /* station list, station check */
 extern const struct command commands_key[];      /* key create */
 extern const struct command commands_chip[];     /* chip read */
 

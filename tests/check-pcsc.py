@@ -146,6 +146,31 @@ def check_twins(rig):
     check(sorted(good.values()) == [[a], [b]], "each by its full name, and only that one", good)
 
 
+def check_commands(rig):
+    """What an administrator sees: cardspool station list and check."""
+    cardspool = [os.path.join(BUILD, "cardspool"), "station"]
+    environment = rig.daemon.env(CARDSPOOL_CONF=os.path.join(rig.folder, "cardspool.conf"), LC_ALL="C.UTF-8")
+    with open(environment["CARDSPOOL_CONF"], "w") as f:
+        f.write(f"[station]\ndefault=pcsc:{rig.names[0]}\n[cards]\nchip-wait-ms=1500\n")
+
+    def station(*words, before=()):
+        command = [EMULATOR, "--reader", rig.names[0], *before, rig.sockets[0], *cardspool, *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout + done.stderr
+
+    status, said = station("list")
+    check(status == 0 and all(f"pcsc:{name}" in said for name in rig.names) and "\tomnikey" in said
+          and f"pcsc:{UNKNOWN}" in said and "not known" in said, "station list", said)
+    time.sleep(0.5)
+    status, said = station("check")
+    check(status == 0 and "4 bytes" in said, "station check finds the chip", (status, said))
+    status, said = station("check", before=["--empty"])
+    check(status == 0 and "no chip" in said, "station check at an empty reader", (status, said))
+    status, said = station("check", "pcsc:" + UNKNOWN)
+    check(status != 0 and said.count("\n") == 1 and "dialect=part3" in said, "station check of an unknown reader",
+          (status, said))
+
+
 def check_conflicts(rig):
     """Somebody else at the reader."""
     holder = [EMULATOR, "--reader", rig.names[0], rig.sockets[0], "sh", "-c",
@@ -169,6 +194,7 @@ def main():
             check_faults(rig)
             check_refusals(rig)
             check_twins(rig)
+            check_commands(rig)
             check_conflicts(rig)
         print(f"{time.monotonic() - started:.0f} s")
     sys.exit(1 if failed else 0)

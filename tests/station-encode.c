@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* pcscd looks every 400 ms whether a card was laid down. */
-enum { pcscd_notices_ms = 1500, retry_ms = 100 };
+enum { pcscd_notices_ms = 3000, retry_ms = 100 };
 
 static int
 table_keys(void *ctx, const struct chip_id *id, const struct chip_image *image,
