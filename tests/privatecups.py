@@ -289,7 +289,7 @@ class PrivateCups:
         return uri
 
     def make_keys(self):
-        self.cardspool("key", "create", self.path("keys/master.keys"))
+        self.cardspool("key", "create", "--plain", self.path("keys/master.keys"))
 
     def stop(self):
         if not self.process:
