@@ -457,6 +457,10 @@ int chip_encode(struct station *s, const struct chip_id *id, const struct chip_i
 /* Reads back with key A and compares with the image and MAC: is this chip the finished card? */
 int chip_verify(struct station *s, const struct chip_id *id, const struct chip_image *image,
 	const struct key_source *keys, bool *same, struct err *e);
+/* In mifare-update.c. Makes the data of a finished card what image says, with a new MAC, and proves the whole
+ * card; writes only what differs. Interrupted, the same call finishes it. report may be NULL. */
+int chip_update(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, struct chip_report *report, struct err *e);
 /* In mifare-session.c. Reads the blocks whose bit is set with key A; other blocks of out stay 0. FAULT_CHIP_USED: a key is refused
  * (a blank or a foreign chip). */
 int chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *keys,

@@ -201,6 +201,8 @@ int record_create(struct record *r, const struct schema *s, struct err *e);
 int record_copy(struct record *out, const struct record *r, const struct schema *s, struct err *e);
 /* "roster.csv: record 7 (line 8)", as every message about a record begins. */
 void record_place(char *out, size_t max, const char *source, unsigned number, unsigned line);
+/* One field of it, normalised in place; the message does not name the field. */
+int record_field_check(struct record *r, const struct schema *s, int field, struct err *e);
 /* record_check, but every problem goes to problem(); returns the first one's code, 0 if there is
  * none. */
 int record_problems(struct record *r, const struct schema *s, const char *source, unsigned line,
@@ -374,6 +376,7 @@ int chip_image_build(struct chip_image *out, const struct chip_map *m, const str
 	const struct record *r, struct err *e);
 /* The blocks a map gives to data and to the MAC, without a record: what a reader has to fetch. */
 void chip_map_blocks(const struct chip_map *m, uint64_t *data, uint64_t *mac);
+bool chip_map_has(const struct chip_map *m, int field); /* is it on the chip? */
 /* The way back: blocks as read from a chip to UTF-8 values, padding taken off. Rules of the schema
  * are not applied. ERR_INPUT if bytes are not GBK or a literal is not where the map has it. out is
  * ended with record_done. */

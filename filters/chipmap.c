@@ -346,6 +346,15 @@ chip_map_blocks(const struct chip_map *m, uint64_t *data, uint64_t *mac)
 	*mac = m->mac;
 }
 
+bool
+chip_map_has(const struct chip_map *m, int field)
+{
+	for (size_t i = 0; i < m->n_pieces; i++)
+		if (m->pieces[i].field == field)
+			return true;
+	return false;
+}
+
 /* ---- record to chip ---- */
 
 /* The field in GBK, blanks to the end of what a piece may ask for. */

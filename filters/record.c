@@ -283,6 +283,12 @@ field_problem(const struct record *r, const struct schema *s, const struct field
 	return 0;
 }
 
+int
+record_field_check(struct record *r, const struct schema *s, int field, struct err *e)
+{
+	return field_problem(r, s, &s->fields[field], r->values[field], e);
+}
+
 /* Resident id under its usual names is the empty kind; any other must be one the schema knows. */
 static int
 number_kind_problem(struct record *r, const struct schema *s, struct err *e)

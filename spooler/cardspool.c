@@ -15,7 +15,7 @@
 #include <string.h>
 
 static const struct command *const command_tables[] = {commands_batch, commands_order,
-	commands_template, commands_design, commands_printer, commands_chip, commands_key,
+	commands_template, commands_design, commands_printer, commands_chip, commands_chip_change, commands_key,
 	commands_station, commands_ledger, commands_card, commands_fault};
 
 static void
@@ -167,7 +167,7 @@ main(int argc, char **argv)
 	if (fflush(stdout) != 0 && code == 0)
 		code = err_set(&e, ERR_STORAGE, _("The output could not be written: %s."),
 			strerror(errno));
-	if (code != 0)
+	if (code < 0)
 		error_print(&e, code, json_asked(argc, argv));
-	return err_exit_status(code);
+	return code > 0 ? code : err_exit_status(code);
 }

@@ -705,7 +705,8 @@ struct command {
 	const char *noun, *verb; /* verb NULL: the noun alone ("pack") */
 	const char *usage;       /* what follows */
 	const char *help;        /* one line (N_) */
-	int (*run)(int argc, char **argv, struct err *e); /* 0 or enum err_code; argv[0] is the verb */
+	/* 0 or enum err_code; above 0: an exit status whose reason it has printed. argv[0] is the verb. */
+	int (*run)(int argc, char **argv, struct err *e);
 };
 /* Each table ends with a NULL noun. */
 extern const struct command commands_batch[];    /* pack */
@@ -719,5 +720,6 @@ extern const struct command commands_fault[];    /* fault list */
 extern const struct command commands_station[];  /* station list, station check */
 extern const struct command commands_key[];      /* key create */
 extern const struct command commands_chip[];     /* chip read */
+extern const struct command commands_chip_change[]; /* chip review, chip rewrite, key export-inspector */
 
 #endif
