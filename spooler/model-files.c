@@ -137,17 +137,18 @@ family_drv(const struct printer_driver *d)
 /* ---- CUPS' usb backend: hands off -------------------------------------------- */
 
 /*
- *	0xVENDOR [0xPRODUCT] blacklist
+ *	0xVENDOR 0xPRODUCT blacklist
  *
- * Without a product id a line holds for all of the vendor: right where the vendor makes card
- * printers only, wrong where label printers carry the same id and need that backend.
+ * Product 0 stands for all of the vendor: right where it makes card printers only, wrong where
+ * label printers carry the same id and need that backend. Left out, as the format allows, CUPS
+ * would read the b of "blacklist" as product 0x0b.
  */
 static void
 family_quirks(const struct printer_driver *d)
 {
 	for (const uint16_t *v = d->vendors; *v; v++) {
 		if (!d->vendor_shared)
-			printf("0x%04x blacklist\n", *v);
+			printf("0x%04x 0x0000 blacklist\n", *v);
 		for (size_t i = 0; d->vendor_shared && i < d->n_models; i++)
 			if (d->models[i].product)
 				printf("# %s\n0x%04x 0x%04x blacklist\n", d->models[i].name, *v,
