@@ -471,14 +471,6 @@ int station_start(struct printer *p, bool timing);
 char *station_control(struct printer *p, const char *line);
 void station_stop(struct printer *p);
 
-/* ---- its chip reader (reader.c) ---- */
-
-/* As station_path says; nothing without one. 0, or -1 after a line on stderr. */
-int station_start(struct printer *p, bool timing);
-/* One line of the console; a malloc'ed answer, NULL without a reader. */
-char *station_control(struct printer *p, const char *line);
-void station_stop(struct printer *p);
-
 /* ---- the program (main.c) ---- */
 
 #define PRINTERS_MAX 16

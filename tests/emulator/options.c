@@ -33,8 +33,6 @@ const char options_usage[] =
 	"  --station LINK     chip reader (PN532) under this name\n"
 	"  --station pcsc:SOCKET:NAME\n"
 	"                     PC/SC reader of that name, for a pcscd with emulator-ifd.so\n"
-	"  --station pcsc:SOCKET:NAME\n"
-	"                     PC/SC reader of that name, for a pcscd with emulator-ifd.so\n"
 	"  --tcp PORT         raw TCP port of the printer on 127.0.0.1; as a key too: tcp=PORT\n"
 	"  --script FILE      console lines to begin with\n"
 	"  --seed N           seed of the card UIDs\n"
