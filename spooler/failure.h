@@ -136,6 +136,10 @@ int failure_verify(struct ledger *l, void (*problem)(void *ctx, const char *line
 /* TEXT, signature, public key and verify.sh, names from the review's number. */
 int review_export(struct ledger *l, int64_t failure_id, const char *folder, struct err *e);
 
+void time_utc(char out[24], int64_t ms);                              /* review-text.c */
+int line_escape(struct buf *out, const char *text, struct err *e);    /* no line break stays */
+int ledger_name(struct ledger *l, char out[40], struct err *e);       /* its own uuid */
+
 /* ---- retention (retention.c) ---- */
 
 enum { RETENTION_MONTHS_MIN = 3, PURGE_BATCH = 500 };
