@@ -15,8 +15,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import pages  # noqa: E402
 import privatecups  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("builddir", "."))
@@ -196,8 +198,37 @@ def check_network(c, port):
     check("a model without a network option is refused", out[0] == 64 and "USB" in out[2], out)
     out = c.card("printer", "status", f"cardspool://EVOLIS/Primacy?host=127.0.0.1&port={port_free()}")
     check("nobody there: the printer is absent", out[0] == 69, out)
-    with socket.create_connection(("127.0.0.1", port)):
-        pass
+    with socket.create_connection(("127.0.0.1", port)) as held:
+        held.sendall(b"\x1bRsn\r")
+        held.settimeout(5)
+        check("the emulated port speaks the printer's language", held.recv(64).startswith(b"P1"), "")
+
+
+def check_network_jobs(c):
+    """Cards over TCP; then the line breaks while one is printed."""
+    c.queue = "net"
+    page = pages.pdf(c.path("home/page.pdf"), [(*pages.HEAD, pages.box(20, 20, 300, 200, "1 0 0"))])
+    before = c.state("P1")
+    state = c.wait_job(c.submit(page))
+    after = c.state("P1")
+    check("a page becomes a card over the network", state == "completed" and after["good"] == before["good"] + 1,
+          (state, c.printer(), after))
+    c.tell("@P1 unplug-after 400000")
+    job = c.submit(page)
+    c.wait(lambda: "stopped" in c.printer()["printer-state"] or "unplugged" in str(c.printer()) or
+           "absent" in str(c.printer()) or "network" in str(c.printer()), 30)
+    told = c.printer()
+    check("a line that breaks in the middle of a card is told", c.job_state(job) != "completed", told)
+    c.tell("@P1 plug")
+    state = c.wait_job(job, 60)
+    rows = [row for row in c.cardspool_json("card", "list")["cards"]] if state else []
+    last = c.state("P1")
+    fed = before["hopper"] - last["hopper"]
+    out = sum(last[k] - before[k] for k in ("good", "reject"))
+    held = [r for r in rows if r["state"] == "doubt"]
+    check("no card is printed twice, and each one fed is accounted for", last["good"] - after["good"] <= 1 and
+          fed == out + last["inside"] and (state == "completed" or held or state in ("printer-stopped", "pending-held")),
+          (state, c.printer(), before, last, rows))
 
 
 def check_remove(c):
@@ -272,6 +303,11 @@ def check_udev():
 # ---- all ----
 
 class Shop(Setup):
+    def wait(self, what, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not what():
+            time.sleep(0.1)
+
     def ipp_all(self, queue):
         uri = "ipp://" + self.path("state/cups.sock").replace("/", "%2F") + f"/printers/{queue}"
         return self.run("ipptool", "-tv", uri, "get-printer-attributes.test", check=False).stdout
@@ -308,6 +344,7 @@ def main():
         check_add(shop, uris, twins)
         check_pair(shop, uris)
         check_network(shop, port)
+        check_network_jobs(shop)
         check_remove(shop)
     except privatecups.Refused as refused:
         print(f"ok - queues # SKIP {refused}")
