@@ -353,6 +353,25 @@ ledger_uid_find(struct ledger *l, const char *uid, struct card_row *row, struct 
 	return 0;
 }
 
+int
+ledger_record_find(struct ledger *l, const struct card_row *in, struct card_row *row, struct err *e)
+{
+	static const char sql[] = CARD_SELECT
+		"WHERE record_hash = ? AND state = 'done' AND NOT (job = ? AND card = ?) "
+		"ORDER BY id DESC LIMIT 1";
+	struct card_row found = {0};
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+
+	if (!s)
+		return ERR_INTERNAL;
+	ledger_bind(s, "tti", in->record_hash, in->key.job_uuid, (int64_t)in->key.card);
+	int rc = card_step(l, s, &found, e);
+	if (rc < 0)
+		return rc;
+	*row = found;
+	return 0;
+}
+
 /* Walks have a statement of their own, so that a visitor may call the ledger. Takes s. */
 static int
 cards_walk(struct ledger *l, sqlite3_stmt *s, card_visitor *visit, void *ctx, struct err *e)

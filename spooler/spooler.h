@@ -188,6 +188,9 @@ int ledger_card_move(struct ledger *l, struct card_row *row, enum card_state to,
  */
 int ledger_uid_find(struct ledger *l, const char *uid, struct card_row *row, struct err *e);
 
+/* A finished card of the record in->record_hash other than card in->key. 0 with row->id 0 when none. */
+int ledger_record_find(struct ledger *l, const struct card_row *in, struct card_row *row, struct err *e);
+
 typedef int card_visitor(void *ctx, const struct card_row *row);
 typedef int job_visitor(void *ctx, const struct job_row *row);
 /* Filters may be NULL / -1. Order: job, card, copy, attempt. A visitor's non-zero return ends the walk. */

@@ -13,6 +13,7 @@
 #include <cups/cups.h>
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +327,29 @@ job_admit(struct work *w, struct err *e)
 	return PASS_HOLD;
 }
 
+/* A page can ask for a number's chip again and again, under a job of its own each time: only a
+ * person can know whether a second card with one record is wanted. */
+static enum pass_end
+record_made(struct work *w, const struct stream_card *card, struct err *e)
+{
+	struct card_row in = {.key = {.card = card->card}}, made;
+
+	if (!card->has_chip || w->repeat || strcmp(w->stream_job.template_name, "pdf") != 0)
+		return PASS_OK;
+	snprintf(in.key.job_uuid, sizeof in.key.job_uuid, "%s", w->pass.job.uuid);
+	snprintf(in.record_hash, sizeof in.record_hash, "%s", card->record_hash);
+	if (ledger_record_find(w->pass.ledger, &in, &made, e) != 0)
+		return PASS_STOP;
+	if (made.id == 0)
+		return PASS_OK;
+	err_set(e, ERR_INPUT,
+		_("Card %u: card %" PRId64 " was made of this record already, see: cardspool card "
+		  "show %" PRId64 ". If it is lost, declare it void first; for a second one: lp -i "
+		  "%d -o cardspool-repeat=yes -H resume"),
+		card->card, made.id, made.id, w->pass.job.cups_id);
+	return PASS_HOLD;
+}
+
 static enum pass_end
 worker_cards(struct work *w, struct err *e)
 {
@@ -348,6 +372,11 @@ worker_cards(struct work *w, struct err *e)
 		if (item == STREAM_ERROR) {
 			*e = cause;
 			return PASS_HOLD;
+		}
+		end = record_made(w, &card, e);
+		if (end != PASS_OK) {
+			stream_card_done(&card);
+			return end;
 		}
 		end = first && fit_check(p, face_used(&card.face[SIDE_BACK]), e) != 0
 			      ? end_of(e)

@@ -207,6 +207,7 @@ def check_chip(desk):
     check("the orders are listed", "NB-1" in listed.stdout and "special-operation" in listed.stdout, listed)
 
     check_encoded(desk, "~C with a number", "~C" + people[1][0], people[1], head)
+    desk.held("a number whose card is made already", chip_page(desk, "~C" + people[1][0]), "was made of this record already")
     desk.held("a number that no order has", chip_page(desk, "~C" + people[9][0]), "No order in")
     shutil.copyfile(batch, os.path.join(orders, "copied-by-hand.cards"))
     desk.held("a number that two orders have", chip_page(desk, "~C" + people[0][0]), "stands 2 times")
