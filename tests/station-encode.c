@@ -3,6 +3,7 @@
  *
  *	station-encode ADDRESS encode|resume|verify|select
  *	station-encode ADDRESS twice           encodes, and encodes again whatever came of it
+ *	station-encode ADDRESS time            encodes and says how many ms that took
  *	station-encode ADDRESS hold            keeps the chip selected until it is killed
  *	station-encode list                    PC/SC readers
  *	station-encode expect UID-HEX FILE     the memory a finished chip must have, block 0 apart
@@ -17,6 +18,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* pcscd looks every 400 ms whether a card was laid down. */
@@ -97,6 +99,15 @@ deed(struct station *s, const char *verb, unsigned wait_ms, struct err *e)
 		return rc;
 	if (strcmp(verb, "select") == 0) {
 		printf("ok %zu\n", id.uid_len);
+	} else if (strcmp(verb, "time") == 0) {
+		struct timespec from, to;
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		rc = chip_encode(s, &id, &image, &table, false, &report, e);
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		if (rc == 0)
+			printf("ok proved %d ms %.1f\n", report.proved,
+				(double)(to.tv_sec - from.tv_sec) * 1e3 +
+					(double)(to.tv_nsec - from.tv_nsec) / 1e6);
 	} else if (strcmp(verb, "hold") == 0) {
 		pause();
 	} else if (strcmp(verb, "verify") == 0) {
