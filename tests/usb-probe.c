@@ -210,6 +210,45 @@ check_claims(libusb_context *ctx, libusb_device_handle *h)
 	libusb_close(h);
 }
 
+/* While usblp has the interface: only a printer's id may be asked. */
+static void
+check_unclaimed(int fd, struct usbdevfs_ctrltransfer *status)
+{
+	unsigned char id[64];
+	unsigned endpoint = EP_OUT;
+	struct usbdevfs_ctrltransfer c = {.bRequestType = 0xa1, .wLength = sizeof id, .data = id};
+	struct usbdevfs_ioctl detach = {.ifno = 0, .ioctl_code = USBDEVFS_DISCONNECT};
+	struct usbdevfs_ioctl attach = {.ifno = 0, .ioctl_code = USBDEVFS_CONNECT};
+	ioctl(fd, USBDEVFS_IOCTL, &attach);
+	CHECK(ioctl(fd, USBDEVFS_CONTROL, &c) > 2, "GET_DEVICE_ID beside usblp: %s",
+		strerror(errno));
+	CHECK(ioctl(fd, USBDEVFS_CONTROL, status) == -1 && errno == EBUSY,
+		"GET_PORT_STATUS beside usblp: %s", strerror(errno));
+	CHECK(ioctl(fd, USBDEVFS_CLEAR_HALT, &endpoint) == -1 && errno == EBUSY,
+		"CLEAR_HALT beside usblp: %s", strerror(errno));
+	endpoint = 0x07;
+	CHECK(ioctl(fd, USBDEVFS_CLEAR_HALT, &endpoint) == -1 && errno == ENOENT,
+		"CLEAR_HALT of nothing: %s", strerror(errno));
+	CHECK(ioctl(fd, USBDEVFS_IOCTL, &detach) == 0, "detach: %s", strerror(errno));
+	CHECK(ioctl(fd, USBDEVFS_IOCTL, &detach) == -1 && errno == ENODATA, "a second detach: %s",
+		strerror(errno));
+}
+
+/* What a kernel refuses before anything is sent. */
+static void
+check_submit(int fd)
+{
+	struct usbdevfs_urb urb = {
+		.type = USBDEVFS_URB_TYPE_BULK, .endpoint = EP_OUT, .buffer_length = 64};
+	CHECK(ioctl(fd, USBDEVFS_SUBMITURB, &urb) == -1 && errno == EINVAL, "no buffer: %s",
+		strerror(errno));
+	urb.buffer_length = 16 << 20;
+	urb.buffer = calloc(1, (size_t)urb.buffer_length);
+	CHECK(ioctl(fd, USBDEVFS_SUBMITURB, &urb) == -1 && errno == ENOMEM,
+		"16 MiB in one piece: %s", strerror(errno));
+	free(urb.buffer);
+}
+
 /* Without libusb: descriptors by read(2), the synchronous requests of libusb-0.1. */
 static void
 check_raw(libusb_context *ctx)
@@ -232,10 +271,12 @@ check_raw(libusb_context *ctx)
 	CHECK(n == 0, "after the end: %zd", n);
 	struct usbdevfs_ctrltransfer c = {
 		.bRequestType = 0xa1, .bRequest = 1, .wLength = 1, .data = d};
-	CHECK(ioctl(fd, USBDEVFS_CONTROL, &c) == 1 && d[0] == 0x18, "USBDEVFS_CONTROL: %02x", d[0]);
-	struct usbdevfs_ioctl detach = {.ifno = 0, .ioctl_code = USBDEVFS_DISCONNECT};
-	ioctl(fd, USBDEVFS_IOCTL, &detach);
+	check_unclaimed(fd, &c);
 	CHECK(ioctl(fd, USBDEVFS_CLAIMINTERFACE, &number) == 0, "claim: %s", strerror(errno));
+	CHECK(ioctl(fd, USBDEVFS_CONTROL, &c) == 1 && d[0] == 0x18, "USBDEVFS_CONTROL: %02x", d[0]);
+	int one = 1;
+	CHECK(ioctl(fd, USBDEVFS_SETCONFIGURATION, &one) == -1 && errno == EBUSY,
+		"a configuration below a claim: %s", strerror(errno));
 	char question[] = "\033Rok\r";
 	struct usbdevfs_bulktransfer out = {
 		.ep = EP_OUT, .len = 5, .timeout = 500, .data = question};
@@ -245,10 +286,7 @@ check_raw(libusb_context *ctx)
 	in.timeout = 30;
 	CHECK(ioctl(fd, USBDEVFS_BULK, &in) == -1 && errno == ETIMEDOUT, "a limit: %s",
 		strerror(errno));
-	struct usbdevfs_urb urb = {
-		.type = USBDEVFS_URB_TYPE_BULK, .endpoint = EP_OUT, .buffer_length = 5 << 20};
-	CHECK(ioctl(fd, USBDEVFS_SUBMITURB, &urb) == -1 && errno == ENOMEM,
-		"5 MiB in one piece: %s", strerror(errno));
+	check_submit(fd);
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	CHECK(poll(&p, 1, 0) == 0, "writable with nothing to reap");
 	close(fd);

@@ -125,30 +125,62 @@ request_ioctl(struct request *r)
 	return -ENOTTY;
 }
 
+/* The kernel claims on first use, when nobody else has the interface. */
+static int64_t
+interface_use(struct request *r)
+{
+	if (r->d->owner && r->d->owner != r->h)
+		handles_sweep(r->emu);
+	if (!r->d->owner && !r->d->kernel_driver)
+		r->d->owner = r->h;
+	return r->d->owner == r->h ? 0 : -EBUSY;
+}
+
+/* 0, -ENOENT for an endpoint the device lacks, -EBUSY when another has the interface. */
+static int64_t
+bulk_check(struct request *r, unsigned endpoint)
+{
+	if (!r->d->printer || !endpoint || (endpoint != r->d->ep_out && endpoint != r->d->ep_in))
+		return -ENOENT;
+	return interface_use(r);
+}
+
+/* A control transfer to an interface or endpoint needs the claim, too; vendors' own requests and
+ * GET_DEVICE_ID of a printer do not. */
+static int64_t
+control_check(struct request *r, const uint8_t setup[8])
+{
+	enum { TYPE = 0x60, VENDOR = 0x40, RECIPIENT = 0x1f, INTERFACE = 1, ENDPOINT = 2 };
+	if (!r->d->printer || (setup[0] & TYPE) == VENDOR || (setup[0] == 0xa1 && setup[1] == 0))
+		return 0;
+	switch (setup[0] & RECIPIENT) {
+	case INTERFACE:
+		return setup[4] == 0 ? interface_use(r) : -ENOENT;
+	case ENDPOINT: {
+		unsigned endpoint = setup[4];
+		int64_t rc = (endpoint & 0x7f) ? bulk_check(r, endpoint) : 0;
+		/* some have the number right and the direction wrong */
+		return rc == -ENOENT ? bulk_check(r, endpoint ^ 0x80) : rc;
+	}
+	}
+	return 0;
+}
+
 static int64_t
 request_clear_halt(struct request *r)
 {
 	unsigned endpoint;
 	if (!client_read(r->tid, r->arg, &endpoint, sizeof endpoint))
 		return -EFAULT;
+	int64_t rc = bulk_check(r, endpoint);
+	if (rc)
+		return rc;
 	if ((endpoint & 0x80) != 0)
 		r->d->halt_in = false;
 	else
 		r->d->halt_out = false;
 	usb_pump(r->d);
 	return 0;
-}
-
-/* Finds the endpoint; 0, -ENOENT for one the device lacks, -EBUSY without a claim. */
-static int64_t
-bulk_check(struct request *r, unsigned endpoint)
-{
-	if (!r->d->printer || !endpoint ||
-		(endpoint != r->d->ep_out && endpoint != r->d->ep_in))
-		return -ENOENT;
-	if (!r->d->owner && !r->d->kernel_driver)
-		r->d->owner = r->h; /* the kernel claims on first use */
-	return r->d->owner == r->h ? 0 : -EBUSY;
 }
 
 static int64_t
@@ -160,10 +192,12 @@ request_submit(struct request *r)
 	bool control = k.type == USBDEVFS_URB_TYPE_CONTROL;
 	if (!control && k.type != USBDEVFS_URB_TYPE_BULK && k.type != USBDEVFS_URB_TYPE_INTERRUPT)
 		return -EINVAL;
+	if (k.buffer_length < 0 || (k.buffer_length > 0 && !k.buffer))
+		return -EINVAL;
 	int64_t rc = control ? 0 : bulk_check(r, k.endpoint);
 	if (rc)
 		return rc;
-	if (k.buffer_length < 0 || (control && k.buffer_length < 8))
+	if (control && k.buffer_length < 8)
 		return -EINVAL;
 	if ((unsigned)k.buffer_length > TRANSFER_MAX)
 		return -ENOMEM;
@@ -191,6 +225,12 @@ request_submit(struct request *r)
 		memcpy(u->setup, bytes, sizeof u->setup);
 		memmove(bytes, bytes + sizeof u->setup, len - sizeof u->setup);
 		u->len = len - sizeof u->setup;
+		rc = control_check(r, u->setup);
+	}
+	if (rc) {
+		free(bytes);
+		free(u);
+		return rc;
 	}
 	usb_submit(r->d, u);
 	return 0;
@@ -249,6 +289,9 @@ request_control(struct request *r)
 		return -EINVAL;
 	memcpy(setup, &c, sizeof setup); /* the same eight bytes, little endian */
 	bool in = c.bRequestType & 0x80;
+	int64_t rc = control_check(r, setup);
+	if (rc)
+		return rc;
 	if (!in && !client_read(r->tid, (uintptr_t)c.data, data, c.wLength))
 		return -EFAULT;
 	struct urb *u = calloc(1, sizeof *u);
@@ -327,6 +370,10 @@ usbfs_ioctl(struct emu *emu, struct handle *h, pid_t tid, uint64_t notif, unsign
 	case USBDEVFS_IOCTL:
 		return request_ioctl(&r);
 	case USBDEVFS_SETCONFIGURATION:
+		if (r.d->owner || r.d->kernel_driver)
+			return -EBUSY;
+		r.d->halt_in = r.d->halt_out = false;
+		return 0;
 	case USBDEVFS_SETINTERFACE:
 	case USBDEVFS_RESET:
 		r.d->halt_in = r.d->halt_out = false;
