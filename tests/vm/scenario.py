@@ -232,25 +232,29 @@ def probe(build, part, console, what):
     check(f"usb-probe {part} over {what}", r.returncode == 0, f"status {r.returncode}: {r.stdout.strip()[-1500:]}")
 
 
-def check_usbip(build, folder):
-    """The other front: an emulator in here, attached by the kernel's own USB/IP client over the loopback."""
-    console = f"{folder}/usbip.console"
-    run("modprobe", "vhci-hcd")
+def probe_usbip(build, part, console):
+    """One part with an emulator of its own, whose printer the kernel attaches over the loopback."""
     emulator = subprocess.Popen([f"{build}/cardspool-emulator", "--usbip", "3240", "--control", console],
                                 stdout=subprocess.PIPE, text=True)
     emulator.stdout.readline()
-    r = run("usbip", "attach", "-r", "127.0.0.1", "-b", "1-1")
-    check("usbip attach", r.returncode == 0, r.stdout)
-    check("usblp is bound over vhci", until(lambda: driver("D3-0001") == "usblp"), (nodes(), driver("D3-0001")))
     again = subprocess.Popen(["sh", "-c", "while :; do usbip attach -r 127.0.0.1 -b 1-1 >/dev/null 2>&1; sleep 0.2; done"])
     try:
-        for part in ("basic", "job", "faults", "plug"):
-            probe(build, part, console, "USB/IP")
+        bound = until(lambda: driver("D3-0001") == "usblp")
+        check("usbip attach: usblp is bound over vhci", bound, (nodes(), driver("D3-0001")))
+        probe(build, part, console, "USB/IP")
     finally:
         again.terminate()
         again.wait()
         emulator.terminate()
     check("the emulator ends on a signal", emulator.wait(10) == 0, emulator.returncode)
+    until(lambda: "D3-0001" not in nodes())
+
+
+def check_usbip(build, folder):
+    """The other front: the kernel's own USB/IP client, and the same libusb client as for the seccomp front."""
+    run("modprobe", "vhci-hcd")
+    for part in ("basic", "job", "faults", "plug"):
+        probe_usbip(build, part, f"{folder}/{part}.console")
 
 
 def main():
