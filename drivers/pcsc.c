@@ -114,12 +114,27 @@ pcsc_list(struct pcsc_list *out, struct err *e)
 	return rc;
 }
 
-/* "ACS ACR122U 00 00" is called "ACS ACR122U" too. */
+/* "OMNIKEY 5022 (AB12) 00 00" carries the serial number AB12. */
+static bool
+serial_matches(const char *full, const char *serial)
+{
+	const size_t n = strlen(serial);
+
+	for (const char *at = full; (at = strchr(at, '(')) != NULL; at++)
+		if (n > 0 && strncmp(at + 1, serial, n) == 0 && at[1 + n] == ')')
+			return true;
+	return false;
+}
+
+/* "ACS ACR122U 00 00" is called "ACS ACR122U" too, and by its serial number. */
 static bool
 name_matches(const char *full, const char *wanted)
 {
+	static const char by_serial[] = "serial=";
 	size_t n = strlen(wanted);
 
+	if (strncmp(wanted, by_serial, sizeof by_serial - 1) == 0)
+		return serial_matches(full, wanted + sizeof by_serial - 1);
 	if (strncmp(full, wanted, n) != 0)
 		return false;
 	full += n;

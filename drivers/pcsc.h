@@ -24,8 +24,8 @@ int pcsc_list(struct pcsc_list *out, struct err *e);
 
 /*
  * The reader of that name: the whole one, or without pcscd's numbers ("ACS ACR122U" for
- * "ACS ACR122U 00 00"), as long as only one matches; two are ERR_USAGE naming both. No card needs
- * to lie in it. The caller closes it.
+ * "ACS ACR122U 00 00"), or "serial=AB12" for the one that has "(AB12)" in its name, as long as only
+ * one matches; two are ERR_USAGE naming both. No card needs to lie in it. The caller closes it.
  */
 int pcsc_open(struct pcsc **out, const char *reader, struct err *e);
 void pcsc_close(struct pcsc *p); /* also takes the power from the card; p may be NULL */

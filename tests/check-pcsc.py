@@ -144,6 +144,10 @@ def check_twins(rig):
     good = {line: [i for i in (a, b) if rig.run(i, "encode", address="pcsc:" + line, imitate=READERS[5])
                    .startswith("ok proved 1")] for line in full}
     check(sorted(good.values()) == [[a], [b]], "each by its full name, and only that one", good)
+    said = rig.run(b + 1, "encode", address="pcsc:serial=S42", imitate=READERS[5])
+    check(said.startswith("ok proved 1"), "a reader by the serial number in its name", said)
+    said = rig.run(b + 1, "select", address="pcsc:serial=S4", imitate=READERS[5])
+    check(said.startswith("reader-absent"), "part of a serial number is not enough", said)
 
 
 def check_commands(rig):
@@ -185,7 +189,7 @@ def check_conflicts(rig):
 def main():
     with tempfile.TemporaryDirectory(prefix="cs-pcsc.") as folder:
         os.chmod(folder, 0o755)
-        names = READERS + [TRAILERLESS, UNKNOWN, "ACS ACR122U Twin", "ACS ACR122U Twin"]
+        names = READERS + [TRAILERLESS, UNKNOWN, "ACS ACR122U Twin", "ACS ACR122U Twin", "ACS ACR122U (S42)"]
         rig = Rig(folder, names)
         started = time.monotonic()
         with PrivatePcscd(BUILD, list(zip(names, rig.sockets))) as rig.daemon:
