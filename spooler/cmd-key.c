@@ -39,7 +39,12 @@ paths_set(struct key_call *k, const char *file, struct err *e)
 		secret = config_text(k->config, "paths", "key-secret");
 		n = snprintf(k->secret, sizeof k->secret, "%s", secret);
 	} else {
-		n = snprintf(k->secret, sizeof k->secret, "%s.secret", file);
+		/* The path stands in the file; it must hold wherever keyd is started. */
+		char here[PATH_LEN] = "";
+		if (file[0] != '/' && !getcwd(here, sizeof here))
+			return err_set(e, ERR_SYSTEM, "%s", strerror(errno));
+		n = snprintf(k->secret, sizeof k->secret, "%s%s%s.secret", here, here[0] ? "/" : "",
+			file);
 	}
 	m = snprintf(k->part, sizeof k->part, "%s.part", file);
 	snprintf(k->file, sizeof k->file, "%s", file);

@@ -722,6 +722,7 @@ extern const struct command commands_card[];     /* card */
 extern const struct command commands_fault[];    /* fault list */
 extern const struct command commands_station[];  /* station list, station check */
 extern const struct command commands_key[];      /* key create */
+extern const struct command commands_chip_life[]; /* chip init, chip personalise, chip void */
 extern const struct command commands_chip[];     /* chip read */
 extern const struct command commands_chip_change[]; /* chip review, chip rewrite, key export-inspector */
 
