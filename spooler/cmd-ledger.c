@@ -112,29 +112,6 @@ failures_table(void)
 		_("CAUSE"), _("WHAT WAS DONE"), _("CLEARED"));
 }
 
-static int
-failure_list_run(int argc, char **argv, struct err *e)
-{
-	struct request q;
-	struct listing list = {.q = &q, .e = e};
-	int rc = request_start(&q, failure_list_run, argc, argv, "J", 0, LEDGER_READ, e);
-
-	if (rc != 0)
-		return request_end(&q, rc);
-	list.table = failures_table();
-	if (q.json)
-		fputs("{\"failures\":[", stdout);
-	rc = failure_list(q.ledger, q.job ? q.job_row.uuid : NULL, visit_failure_list, &list, e);
-	if (q.json)
-		json_list_end(&list.json, "}");
-	else if (textable_rows(list.table) == 0)
-		puts(_("There are no failures."));
-	else
-		textable_print(list.table, stdout);
-	textable_destroy(list.table);
-	return request_end(&q, rc);
-}
-
 /* ---- one job whole ---- */
 
 static int
@@ -349,8 +326,6 @@ const struct command commands_ledger[] = {
 	{"job", "list", "[--json] [--ledger FILE]", N_("all jobs, one line each"), job_list},
 	{"job", "show", "UUID|CUPS-ID [--json] [--ledger FILE]",
 		N_("one job with its cards and failures"), job_show},
-	{"failure", "list", "[--job UUID|CUPS-ID] [--json] [--ledger FILE]",
-		N_("jams and failures, one line each"), failure_list_run},
 	{"ledger", "verify", "[--known NUMBER:HASH] [--json] [--ledger FILE]",
 		N_("prove that nobody changed the ledger"), ledger_verify_run},
 	{"ledger", "export", "[-o FILE] [--ledger FILE]",

@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/failure.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -21,7 +21,7 @@
 struct config {
 	char *ledger, *templates, *ppds, *orders, *colour, *keys, *run, *worker_user;
 	char *fit;
-	unsigned attempts_max, wait_poll_ms, chip_wait_ms;
+	unsigned attempts_max, wait_poll_ms, chip_wait_ms, retention_months;
 	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
 	GHashTable *printers; /* printer serial or model -> array of struct printer_override */
@@ -73,6 +73,8 @@ static const struct setting {
 	{"cards", "chip-wait-ms", SETTING_NUMBER, offsetof(struct config, chip_wait_ms), NULL, 2000,
 		50, 60000},
 	{"cards", "fit", SETTING_WORD, offsetof(struct config, fit), "warn", 0, 0, 0},
+	{"failures", "retention-months", SETTING_NUMBER, offsetof(struct config, retention_months),
+		NULL, RETENTION_MONTHS_MIN, RETENTION_MONTHS_MIN, 1200},
 	/* 0: what the driver knows of the model */
 	{"printer", "reply-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.reply_ms),
 		NULL, 0, 0, 600000},
@@ -464,6 +466,12 @@ unsigned
 config_chip_wait_ms(const struct config *c)
 {
 	return c->chip_wait_ms;
+}
+
+unsigned
+config_retention_months(const struct config *c)
+{
+	return c->retention_months;
 }
 
 const struct printer_limits *

@@ -92,6 +92,10 @@ int key_sign(const struct person *p, const char *pass, const char *text, char si
 int key_verify(const char *public_pem, const char *text, const char *signature); /* 0 or ERR_INPUT */
 int key_fingerprint(const char *public_pem, char out[PERSON_PRINT_MAX]);
 
+/* cmd-person.c: asks the terminal without echo, twice when fresh, or takes one line of the standard input. The
+ * caller wipes out. */
+int pass_read(const char *prompt, bool fresh, char out[PERSON_PASS_MAX + 2], struct err *e);
+
 /* ---- notes (failure-note.c) ---- */
 
 enum { ATTACHMENT_MAX = 8 * 1024 * 1024 };
@@ -158,5 +162,16 @@ int failure_purge(struct ledger *l, struct purge *p, struct err *e);
 int64_t overdue_before_ms(struct ledger *l, unsigned months);
 /* What a step from one event to the next says about the clock: ms that it went ahead unproved. */
 int64_t clock_ahead(int64_t at, int64_t up, bool booted, int64_t next_at, int64_t next_up);
+
+/* Tombstones and their check along the chain (retention-proof.c). t: the data of a failure-purged event. */
+int tombstone_hashes(struct ledger *l, json_t *t, struct err *e);
+int tombstone_text(struct ledger *l, const json_t *t, struct buf *out, struct err *e);
+struct retention_proof;
+struct retention_proof *retention_proof_create(
+	struct ledger *l, void (*problem)(void *ctx, const char *line), void *ctx);
+/* Each event in its order; data "" for one without content. */
+int retention_proof_event(struct retention_proof *p, const struct event_head *h, const char *data);
+uint64_t retention_proof_finish(struct retention_proof *p); /* the number of problems */
+void retention_proof_destroy(struct retention_proof *p);
 
 #endif

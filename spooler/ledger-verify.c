@@ -31,6 +31,7 @@ struct verify {
 	sqlite3_stmt *into;
 	void (*problem)(void *ctx, const char *line);
 	void *ctx;
+	struct retention_proof *purged;
 	uint64_t n_problems, n_events;
 	char last_hash[HASH_TEXT];
 	int64_t last_seq;
@@ -164,10 +165,13 @@ verify_chain(struct verify *v, struct err *e)
 		event_link_check(v, &h);
 		event_content_check(v, s, &h);
 		event_replay(v, s, &h);
+		if (retention_proof_event(v->purged, &h, column_text(s, EV_DATA)) != 0)
+			return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
 		snprintf(v->last_hash, sizeof v->last_hash, "%s", column_text(s, EV_HASH));
 		v->last_seq = h.seq;
 		v->n_events++;
 	}
+	v->n_problems += retention_proof_finish(v->purged);
 	return rc;
 }
 
@@ -367,7 +371,10 @@ ledger_verify(struct ledger *l, void (*problem)(void *ctx, const char *line), vo
 
 	if (rc != SQLITE_OK)
 		return ledger_error(l, rc, e);
-	rc = verify_run(&v, e);
+	v.purged = retention_proof_create(l, problem, ctx);
+	rc = v.purged ? verify_run(&v, e)
+		      : err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+	retention_proof_destroy(v.purged);
 	sqlite3_finalize(v.into);
 	sqlite3_close(v.replay);
 	sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);

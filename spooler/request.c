@@ -158,7 +158,7 @@ request_job(struct request *q, const char *name, struct err *e)
 	return rc;
 }
 
-static int
+int
 request_open(struct request *q, enum ledger_mode mode, struct err *e)
 {
 	const char *path = q->ledger_path;

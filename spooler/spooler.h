@@ -24,6 +24,7 @@
  *   [paths]   ledger, templates, keys, run
  *   [process] worker-user                      user of the worker when started as root
  *   [cards]   attempts-max, wait-poll-ms, chip-wait-ms
+ *   [failures] retention-months                how long reviewed records are kept, never less than 3
  *   [station] default = address; SERIAL = address   which reader sits in which printer
  */
 struct config;
@@ -44,6 +45,7 @@ const char *config_station(const struct config *c, const char *printer_serial); 
 unsigned config_attempts_max(const struct config *c);
 unsigned config_wait_poll_ms(const struct config *c);
 unsigned config_chip_wait_ms(const struct config *c);
+unsigned config_retention_months(const struct config *c); /* 3 or more */
 const char *config_fit(const struct config *c); /* what a batch that does not fit does; see fit_parse */
 const struct printer_limits *config_limits(const struct config *c);
 
@@ -682,6 +684,8 @@ struct request {
 int request_start(struct request *q, int (*run)(int argc, char **argv, struct err *e), int argc,
 	char **argv, const char *allowed, int n_names, enum ledger_mode mode, struct err *e);
 int request_job(struct request *q, const char *name, struct err *e); /* fills job_row */
+/* The ledger that ledger_path or the configuration names; fills job_row for job. */
+int request_open(struct request *q, enum ledger_mode mode, struct err *e);
 int request_end(struct request *q, int rc);                          /* closes; returns rc */
 
 /* A walk that prints rows, either as lines of one JSON document or as a table. */
@@ -719,6 +723,8 @@ extern const struct command commands_design[];   /* template check, template bui
 extern const struct command commands_printer[];  /* printer list */
 extern const struct command commands_ledger[];   /* job, failure, ledger */
 extern const struct command commands_card[];     /* card */
+extern const struct command commands_failure[];  /* failure */
+extern const struct command commands_person[];   /* person */
 extern const struct command commands_fault[];    /* fault list */
 extern const struct command commands_station[];  /* station list, station check */
 extern const struct command commands_key[];      /* key create */
