@@ -23,7 +23,7 @@ BUILD = os.path.abspath(os.environ.get("builddir", "."))
 SOURCE = os.path.abspath(os.environ.get("srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")))
 FOLDER = os.path.join(BUILD, "vm")
 LIMIT_S = int(os.environ.get("CARDSPOOL_VM_LIMIT_S", "300"))
-CARDS = 4
+CARDS = 3
 counts = {True: 0, False: 0}
 
 
@@ -153,9 +153,21 @@ def machine_argv(qemu, image, ramdisk, work, command):
             "-chardev", f"socket,id=c,path={work}/console", "-serial", "chardev:c"]
 
 
-def follow(machine):
-    """Passes the guest's lines on; returns what its ledger says."""
-    ledger, ended = None, False
+def judge(work, ledger):
+    """At this moment: the guest's ledger against what the emulator counted and heard."""
+    with open(f"{work}/out/printer.json", encoding="utf-8") as f:
+        seen = json.load(f)
+    real = {"good": seen["good"], "bad": seen["reject"] + seen["hand"]}
+    result("what the guest's ledger says is what the host's emulator counted", ledger == real, (ledger, real))
+    with open(f"{work}/log", encoding="utf-8") as f:
+        # by the refusal of this question the driver learns the firmware's generation
+        strict = [line.strip() for line in f if line.startswith("strict:") and not line.endswith("CDE: Rrt;count\n")]
+    result("nothing was sent that the protocol document does not allow", not strict, strict[:5])
+
+
+def follow(machine, work):
+    """Passes the guest's lines on; true when it came to its end."""
+    judged, ended = False, False
     for raw in machine.stdout:
         line = raw.decode("utf-8", "replace").rstrip()
         ok, _, words = line.partition("ok - ")
@@ -163,12 +175,13 @@ def follow(machine):
             counts[not ok] += 1
             print(line, flush=True)
         elif line.startswith("ledger "):
-            ledger = json.loads(line[7:])
+            judge(work, json.loads(line[7:]))
+            judged = True
         elif line.startswith("vm: status 0"):
             ended = True
         elif line.startswith(("#", "vm:", "Traceback", " ", "[")) or os.environ.get("CARDSPOOL_VM_VERBOSE"):
             print(line, flush=True)
-    return ledger, ended
+    return judged and ended
 
 
 def drive(work):
@@ -181,7 +194,7 @@ def drive(work):
     command += f" --udev {folder}" if folder else ""
     pack(work)
     emulator = subprocess.Popen(
-        [os.path.join(BUILD, "cardspool-emulator"), "--serial", "VM0001", "--hopper", "40", "--ribbon", "ymckok:100",
+        [os.path.join(BUILD, "cardspool-emulator"), "--hopper", "40", "--ribbon", "ymckok:100",
          "--out", f"{work}/out", "--control", f"{work}/console", "--station", f"{work}/station",
          "--usbredir", f"{work}/redir", "--log", f"{work}/log"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     machine = None
@@ -193,18 +206,10 @@ def drive(work):
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         signal.signal(signal.SIGALRM, lambda *_: machine.kill())
         signal.alarm(LIMIT_S)
-        ledger, ended = follow(machine)
+        ended = follow(machine, work)
         signal.alarm(0)
         machine.wait(20)
         result(f"the machine ({version}) ran to its end in {time.monotonic() - started:.0f} s", ended, machine.returncode)
-        with open(f"{work}/out/printer.json", encoding="utf-8") as f:
-            seen = json.load(f)
-        real = {"good": seen["good"], "bad": seen["reject"] + seen["hand"]}
-        result("what the guest's ledger says is what the host's emulator counted", ledger == real, (ledger, real))
-        with open(f"{work}/log", encoding="utf-8") as f:
-            # by the refusal of this question the driver learns the firmware's generation
-            strict = [line.strip() for line in f if line.startswith("strict:") and not line.endswith("CDE: Rrt;count\n")]
-        result("nothing was sent that the protocol document does not allow", not strict, strict[:5])
     finally:
         if machine and machine.poll() is None:
             machine.kill()

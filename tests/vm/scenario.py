@@ -4,7 +4,7 @@
 #
 # Runs as root in the guest of check-vm.py. The printer hangs on the emulated xHCI port (usbredir), its chip reader on
 # /dev/ttyS1, the emulator's console on /dev/ttyS2; the emulator itself runs on the host. Prints "ok" and "not ok" lines and
-# at the end one line "ledger {...}" with the cards as the ledger knows them.
+# in between one line "ledger {...}" with the cards as the ledger knows them.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 import argparse
@@ -21,8 +21,8 @@ import termios
 import threading
 import time
 
-SERIAL = "VM0001"
-CARDS = 4
+SERIAL = "D3-0001"  # as usb-probe expects it
+CARDS = 3
 LPIOC_GET_DEVICE_ID = 0x84005001 | 1023 << 16
 started = time.monotonic()
 
@@ -239,15 +239,15 @@ def probe_usbip(build, part, console):
     emulator.stdout.readline()
     again = subprocess.Popen(["sh", "-c", "while :; do usbip attach -r 127.0.0.1 -b 1-1 >/dev/null 2>&1; sleep 0.2; done"])
     try:
-        bound = until(lambda: driver("D3-0001") == "usblp")
-        check("usbip attach: usblp is bound over vhci", bound, (nodes(), driver("D3-0001")))
+        bound = until(lambda: driver(SERIAL) == "usblp")
+        check("usbip attach: usblp is bound over vhci", bound, (nodes(), driver(SERIAL)))
         probe(build, part, console, "USB/IP")
     finally:
         again.terminate()
         again.wait()
         emulator.terminate()
     check("the emulator ends on a signal", emulator.wait(10) == 0, emulator.returncode)
-    until(lambda: "D3-0001" not in nodes())
+    until(lambda: SERIAL not in nodes())
 
 
 def check_usbip(build, folder):
@@ -305,6 +305,9 @@ def main():
         check("the ledger's chain holds", verify.returncode == 0, verify.stdout + verify.stderr)
         print("ledger " + json.dumps(count(cups)[0]), flush=True)
         cups.stop()
+        for part in ("basic", "plug"):  # the other parts want a printer that has made no card
+            probe(build, part, cups.path("emu/control"), "usbredir and xHCI")
+        lap("usb-probe")
         cups.tell("unplug")
         until(lambda: SERIAL not in nodes(), 10)
         check_usbip(build, cups.path("emu"))
