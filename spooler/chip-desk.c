@@ -28,8 +28,9 @@ static const struct option options[] = {{"station", required_argument, NULL, 's'
 	{"date", required_argument, NULL, 'D'}, {"ledger", required_argument, NULL, 'l'},
 	{"reason", required_argument, NULL, 'r'}, {"from", required_argument, NULL, 'F'},
 	{"text", required_argument, NULL, 'T'}, {"next", required_argument, NULL, 'n'},
-	{"batch", required_argument, NULL, 'b'}, {"output", required_argument, NULL, 'o'},
-	{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	{"map", required_argument, NULL, 'F'}, {"batch", required_argument, NULL, 'b'},
+	{"output", required_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'},
+	{NULL, 0, NULL, 0}};
 
 static const struct {
 	char letter;
@@ -199,14 +200,10 @@ keys_open(struct desk *d, struct err *e)
 }
 
 static int
-reader_open(struct desk *d, struct err *e)
+reader_open(struct desk *d, const char *address, struct err *e)
 {
-	const char *address = d->station_word ? d->station_word : config_station(d->config, NULL);
-
-	if (!address)
-		return err_set(e, ERR_USAGE,
-			_("No chip reader is set; name one with --station or in cardspool.conf."));
 	int rc = station_open(&d->station, address, e);
+
 	if (rc == 0)
 		rc = chip_select(d->station, config_chip_wait_ms(d->config), &d->id, e);
 	if (rc == 0)
@@ -321,10 +318,16 @@ blocks_fetch(struct desk *d, struct err *e)
 int
 desk_fetch(struct desk *d, struct err *e)
 {
-	int rc = keys_open(d, e);
+	const char *address = d->station_word ? d->station_word : config_station(d->config, NULL);
 
+	if (!address)
+		return err_set(e, ERR_USAGE,
+			_("No chip reader is set; name one with --station or in cardspool.conf."));
+	int rc = keys_open(d, e);
+	if (rc == 0 && desk_logic_address(address))
+		return desk_logic_fetch(d, address, e);
 	if (rc == 0)
-		rc = reader_open(d, e);
+		rc = reader_open(d, address, e);
 	if (rc == 0)
 		rc = blocks_fetch(d, e);
 	if (rc || d->found > CHIP_ALTERED)

@@ -55,7 +55,7 @@ struct desk {
 	struct chip_id id;
 	char uid[UID_HEX_MAX];
 	enum chip_found found;
-	bool mac_present;
+	bool mac_present, logic; /* logic: a memory card; it has no image */
 	struct chip_image image;
 	struct record record;   /* values NULL: not parsed */
 	struct err parse_error; /* why not */
@@ -83,6 +83,14 @@ int desk_ledger(struct desk *d, enum ledger_mode mode, struct err *e);
 /* d->card and d->change by the chip's UID; needs the ledger. */
 int desk_known(struct desk *d, struct err *e);
 void desk_end(struct desk *d);
+
+/* ---- chip-logic.c: memory cards at "sle4442:READER" ---- */
+
+bool desk_logic_address(const char *address);
+/* As desk_fetch; with d->from the card of another system, by the map in that file. */
+int desk_logic_fetch(struct desk *d, const char *address, struct err *e);
+/* The record as a roster of one line in d->output. */
+int desk_roster_write(struct desk *d, struct err *e);
 
 /* ---- chip-view.c ---- */
 

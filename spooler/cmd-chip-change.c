@@ -33,6 +33,10 @@ change_allowed(const struct desk *d, struct err *e)
 
 	if (rc)
 		return rc;
+	if (d->logic)
+		return err_set(e, ERR_USAGE,
+			_("Memory cards are not changed at the desk; convert the card into a new "
+			  "record: cardspool chip convert"));
 	if (!d->mac_present)
 		return err_set(e, ERR_INPUT,
 			_("The chip map of this template has no MAC; such cards are not changed."));
@@ -114,7 +118,7 @@ change_run(struct desk *d, const struct change *change, struct err *e)
 		rc = desk_fetch(d, e);
 	if (rc == 0)
 		rc = desk_known(d, e);
-	if (rc == 0 && d->change.open && d->found <= CHIP_ALTERED) {
+	if (rc == 0 && d->change.open && !d->logic && d->found <= CHIP_ALTERED) {
 		rc = chip_change_finish(d, e);
 		if (rc == 0)
 			change_said(d, d->change.verb, NULL, true);

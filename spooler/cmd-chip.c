@@ -1,5 +1,5 @@
 /*
- * cmd-chip.c - the commands that look at a chip: chip read, chip verify, chip compare.
+ * cmd-chip.c - the commands that look at a chip: chip read, verify, compare and convert.
  *
  * Owns their words and their exit statuses. Guarantees: nothing on a chip is changed; values are
  * shown masked unless --full is allowed; no key reaches the output (a --dump file holds the data
@@ -35,7 +35,7 @@ chip_read_run(int argc, char **argv, struct err *e)
 		rc = desk_known(&d, e);
 	if (rc == 0 && d.full)
 		rc = desk_full_allow(&d, e);
-	if (rc == 0 && d.dump && d.found <= CHIP_ALTERED)
+	if (rc == 0 && d.dump && !d.logic && d.found <= CHIP_ALTERED)
 		rc = file_write(d.dump, d.image.block, sizeof d.image.block, 0600, e);
 	if (rc == 0) {
 		if (d.found != CHIP_FOREIGN)
@@ -277,8 +277,41 @@ chip_compare_run(int argc, char **argv, struct err *e)
 		rc = desk_known(&d, e);
 	if (rc == 0)
 		rc = desk_refuse(&d, e);
+	if (rc == 0 && d.logic)
+		rc = err_set(
+			e, ERR_USAGE, _("Memory cards are not compared; read or verify them."));
 	if (rc == 0)
 		rc = compare_all(&d, e);
+	desk_end(&d);
+	return rc;
+}
+
+/* ---- chip convert ---- */
+
+static int
+chip_convert_run(int argc, char **argv, struct err *e)
+{
+	struct desk d;
+	int rc = desk_start(&d, "convert", argc, argv, "stoF", 0, e);
+
+	if (rc == 0 && !d.output)
+		rc = err_set(e, ERR_USAGE, _("Say where the roster is to be: --output FILE"));
+	if (rc == 0)
+		rc = desk_fetch(&d, e);
+	if (rc == 0 && d.from && !d.logic)
+		rc = err_set(
+			e, ERR_USAGE, _("--map is for memory cards (--station sle4442:READER)."));
+	if (rc == 0)
+		rc = desk_refuse(&d, e);
+	if (rc == 0)
+		rc = desk_roster_write(&d, e);
+	if (rc == 0)
+		printf(_("Made %s with one record. Add the photo, look it through, then: cardspool "
+			 "pack\n"),
+			d.output);
+	if (rc == 0 && d.from)
+		puts(_("Nothing on such a card proves who wrote it: compare the record with the "
+		       "papers."));
 	desk_end(&d);
 	return rc;
 }
@@ -301,5 +334,9 @@ const struct command commands_chip[] = {
 		"[--ledger FILE]",
 		N_("Compare a chip with the ledger, its record in a batch, its printed face"),
 		chip_compare_run},
+	{"chip", "convert",
+		"--output FILE [--map FILE] [--station ADDRESS] [--template NAME|FOLDER]",
+		N_("Make a roster of one record from a card, also from an old memory card"),
+		chip_convert_run},
 	{NULL, NULL, NULL, NULL, NULL},
 };
