@@ -315,6 +315,9 @@ epcl_service(struct printer *p, enum printer_service what, struct err *e)
 			_("It is not known how the %s is told to do this. Use the printer's own "
 			  "button."),
 			p->model->name);
+	if (p->place != PLACE_NONE && p->place != PLACE_UNKNOWN)
+		return err_set(e, ERR_USAGE,
+			_("There is a card in the printer. Take it out or let its job end first."));
 	int rc = epcl_act(p, EPCL_PRINT, text, p->print_ms, e);
 	p->place = PLACE_UNKNOWN;
 	return rc;

@@ -120,7 +120,7 @@ cleaning_observe(struct printer *p, struct printer_status *out, struct err *e)
 		panels = strlen(ribbon->front) + (p->job.duplex ? strlen(ribbon->back) : 0);
 	out->cleaning_left = to_int(left / (int64_t)(panels ? panels : 1));
 	out->supply[out->n_supplies++] = (struct supply){.kind = SUPPLY_CLEANING,
-		.name = "cleaning",
+		.name = "",
 		.level = out->cleaning_left,
 		.capacity = -1};
 	out->counter[out->n_counters] =
@@ -142,6 +142,9 @@ epcl_status(struct printer *p, struct printer_status *out, struct err *e)
 	snprintf(out->firmware, sizeof out->firmware, "%.63s", p->link.version);
 	snprintf(out->ribbon.name, sizeof out->ribbon.name, "%s",
 		p->job.ribbon ? p->job.ribbon->name : "");
+	out->ribbon.capacity = (int)epcl_setting_number(p, "ribbon-prints", 0);
+	if (out->ribbon.capacity == 0)
+		out->ribbon.capacity = -1;
 	out->supply[out->n_supplies++] = out->ribbon;
 	int rc = port_observe(p, e);
 	if (rc == 0)

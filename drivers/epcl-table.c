@@ -30,6 +30,7 @@
 		"finished ones", INFERRED}, \
 	{"reject-setup", "", "sent at the start of a job so that reject-command reaches the reject box: +RB 0 1 on a " \
 		"P420; empty: as the printer is set", ONE_SOURCE}, \
+	{"ribbon-prints", "", "cards on a new ribbon, for what the ledger counts off; empty: unknown", INFERRED}, \
 	{"ribbon-ymcko", "0", "number after +RIB; tag: the printer reads the ribbon itself; empty: refused", ONE_SOURCE}, \
 	{"ribbon-ymckok", "", "the same", INFERRED}, \
 	{"ribbon-ko", "", "the same", INFERRED}, \

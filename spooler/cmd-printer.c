@@ -1,5 +1,5 @@
 /*
- * cmd-printer.c - `cardspool printer list|status|probe`.
+ * cmd-printer.c - `cardspool printer list|probe`, and the table of all its verbs.
  *
  * Owns what a person can ask about printers without a job. Guarantees that nothing moves. `status`
  * and `probe` open the printer and therefore fail while a job holds it; `list` always works.
@@ -47,7 +47,7 @@ json_print(json_t *j, struct err *e)
 	return rc;
 }
 
-static json_t *
+json_t *
 printer_json(const struct usb_printer *p)
 {
 	char uri[512];
@@ -98,97 +98,6 @@ note_print(const struct printer_driver *d, struct printer *p, bool json)
 
 	if (note && !json)
 		printf("%s\n", note);
-}
-
-static json_t *
-supplies_json(const struct printer_status *st)
-{
-	static const char *const kinds[] = {[SUPPLY_RIBBON] = "ribbon",
-		[SUPPLY_CLEANING] = "cleaning",
-		[SUPPLY_HEAD] = "head",
-		[SUPPLY_READER] = "reader"};
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < st->n_supplies; i++)
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:i, s:i}", "kind", kinds[st->supply[i].kind],
-				      "name", st->supply[i].name, "level", st->supply[i].level,
-				      "capacity", st->supply[i].capacity));
-	return list;
-}
-
-static json_t *
-counters_json(const struct printer_status *st)
-{
-	json_t *all = json_object();
-
-	for (unsigned i = 0; i < st->n_counters; i++)
-		json_object_set_new(all, st->counter[i].name, json_integer(st->counter[i].value));
-	return all;
-}
-
-static json_t *
-status_json(const struct usb_printer *u, const struct printer_status *st)
-{
-	json_t *j = printer_json(u);
-
-	json_object_set_new(j, "firmware", json_string(st->firmware));
-	json_object_set_new(j, "card", json_string(card_place_name(st->place)));
-	json_object_set_new(j, "fault", json_string(fault_row((int)st->fault)->code));
-	json_object_set_new(j, "cards", json_integer(st->cards));
-	json_object_set_new(j, "cleaning_left", json_integer(st->cleaning_left));
-	json_object_set_new(j, "ribbon", json_string(st->ribbon.name));
-	json_object_set_new(j, "ribbon_left", json_integer(st->ribbon.level));
-	json_object_set_new(j, "ribbon_capacity", json_integer(st->ribbon.capacity));
-	json_object_set_new(j, "status_words", json_string(st->status_words));
-	json_object_set_new(j, "supplies", supplies_json(st));
-	json_object_set_new(j, "counters", counters_json(st));
-	return j;
-}
-
-static void
-number_print(const char *label, int64_t value)
-{
-	if (value < 0)
-		printf("  %s: %s\n", label, _("not reported"));
-	else
-		printf("  %s: %" PRId64 "\n", label, value);
-}
-
-static void
-status_print(const struct usb_printer *u, const struct printer_status *st)
-{
-	const struct fault_row *f = fault_row((int)st->fault);
-
-	printf("%s %s (%s)\n", u->make, u->model, u->serial);
-	if (st->fault == FAULT_NONE)
-		printf("  %s\n", _("ready"));
-	else
-		printf("  %s. %s.\n", _(f->cause), _(f->remedy));
-	printf("  %s: %s\n", _("card inside"), card_place_name(st->place));
-	printf("  %s: %s\n", _("firmware"), st->firmware);
-	printf("  %s: %s\n", _("ribbon"), st->ribbon.name[0] ? st->ribbon.name : _("not reported"));
-	number_print(_("prints left on the ribbon"), st->ribbon.level);
-	number_print(_("cards until cleaning"), st->cleaning_left);
-	number_print(_("cards printed"), st->cards);
-	for (unsigned i = 0; i < st->n_counters; i++)
-		number_print(st->counter[i].name, st->counter[i].value);
-}
-
-static int
-status_tell(const struct printer_driver *d, struct printer *p, const struct usb_printer *u,
-	json_t *all, bool json, struct err *e)
-{
-	struct printer_status st = {0};
-	int rc = d->status(p, &st, e);
-
-	if (rc != 0)
-		return rc;
-	if (json)
-		json_array_append_new(all, status_json(u, &st));
-	else
-		status_print(u, &st);
-	return 0;
 }
 
 /* ---- probe ----------------------------------------------------------------- */
@@ -290,12 +199,6 @@ printer_ask(int argc, char **argv, printer_look *look, struct err *e)
 }
 
 static int
-printer_status(int argc, char **argv, struct err *e)
-{
-	return printer_ask(argc, argv, status_tell, e);
-}
-
-static int
 printer_probe(int argc, char **argv, struct err *e)
 {
 	return printer_ask(argc, argv, probe_run, e);
@@ -304,8 +207,9 @@ printer_probe(int argc, char **argv, struct err *e)
 const struct command commands_printer[] = {
 	{"printer", "list", "[--json]",
 		N_("lists the connected card printers with their device addresses"), printer_list},
-	{"printer", "status", "[DEVICE-ADDRESS] [--json]",
-		N_("shows what a printer reports; nothing moves"), printer_status},
+	{"printer", "status", "[QUEUE | DEVICE-ADDRESS] [--json]",
+		N_("shows state, next step, supplies, jobs and the last fault; nothing moves"),
+		printer_status},
 	{"printer", "probe", "[DEVICE-ADDRESS] [--json]",
 		N_("asks a printer all that may be asked and shows the bare answers; nothing "
 		   "moves"),

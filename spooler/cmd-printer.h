@@ -10,6 +10,8 @@
 
 /* Writes and releases j; NULL counts as not written. */
 int json_print(json_t *j, struct err *e);
+json_t *printer_json(const struct usb_printer *p); /* what identifies it */
+int printer_status(int argc, char **argv, struct err *e);
 int printer_models(int argc, char **argv, struct err *e);
 int printer_add(int argc, char **argv, struct err *e);
 int printer_remove(int argc, char **argv, struct err *e);

@@ -210,7 +210,7 @@ EPCL_PRINTER = (
         command=was_rejected),
     Row("unplugged before the job", "printer-absent", None, ["unplug"], ["plug"], records=[], card=None),
     Row("unplugged before the second card", "unplugged", "feed", ["at card {m} unplug"], ["plug"], card=2,
-        records=[("unplugged", "feed")]),
+        records=[("unplugged", "feed"), ("no-chip", "encode")], bad=["rejected"]),
     Row("unplugged in the middle of planes", "unplugged", "print", ["at cmd GS unplug-after 20000"], ["plug"],
         bad=["rejected"], short=True, command=was_rejected),
     Row("switched off and on", "unplugged", "print", ["at cmd IV power off"], ["power on"], bad=["rejected"]),
@@ -218,9 +218,8 @@ EPCL_PRINTER = (
 
 
 EPCL_HOST = tuple(row for row in HOST if row.code != "worker-died") + (
-    Row("worker killed with a card inside", "worker-died", "print", ["at cmd GS hang"],
-        [kill_worker, wait_stopped, "clear"], queue="stopped", command=enable_then(taken_out), bad=["spoiled"],
-        stands=False),
+    Row("worker killed with a card inside", "worker-died", "print", ["at cmd IS hang"],
+        [kill_worker, wait_stopped, "clear"], queue="stopped", command=enable, bad=["rejected"], stands=False),
 )
 
 

@@ -39,7 +39,7 @@ def zebra(model, title, duplex=False, ribbon="ymcko"):
     settings = {**ZEBRA_DOCKS, "place-query": "&P", "fault-hold-ms": "300", "ribbon-ymckok": "tag",
                 "reject-setup": "+RB 0 1"}
     options = {ZEBRA_OPTIONS[name]: word for name, word in ZEBRA_DOCKS.items()}
-    return Machine(model, title, "epcl", ribbon, duplex, {}, settings, options)
+    return Machine(model, title, "epcl", ribbon, duplex, {"station": "dock-contactless"}, settings, options)
 
 
 MACHINES = {m.model: m for m in (
