@@ -152,7 +152,7 @@ query_parse(struct device_uri *d, const char *query)
 			return ERR_USAGE;
 		query = *end ? end + 1 : end;
 	}
-	if (d->port[0] && !d->host[0])
+	if (d->host[0] ? d->path[0] != '\0' : d->port[0] != '\0')
 		return ERR_USAGE;
 	return d->port[strspn(d->port, "0123456789")] || strlen(d->port) > 5 ? ERR_USAGE : 0;
 }
@@ -193,6 +193,12 @@ printer_label(const struct usb_printer *p, char *out, size_t max)
 		p->serial[0] ? p->serial : _("no serial number"), p->path);
 }
 
+static unsigned long
+port_number(const struct device_uri *d)
+{
+	return d->port[0] ? strtoul(d->port, NULL, 10) : RAW_PORT;
+}
+
 /* The name stays when a twin comes or goes: the URI decides, not the bus. */
 static void
 name_build(char *out, size_t max, const struct device_uri *d, const char *serial)
@@ -200,7 +206,7 @@ name_build(char *out, size_t max, const struct device_uri *d, const char *serial
 	if (d->path[0])
 		snprintf(out, max, "%s@%s", serial, d->path);
 	else if (d->host[0] && !serial[0])
-		snprintf(out, max, "%s:%s", d->host, d->port[0] ? d->port : "9100");
+		snprintf(out, max, "%s:%lu", d->host, port_number(d));
 	else
 		snprintf(out, max, "%s", serial);
 }
@@ -233,7 +239,7 @@ static int
 host_find(const struct device_uri *u, struct usb_printer *out, struct err *e)
 {
 	const struct printer_driver *driver = NULL;
-	unsigned long port = u->port[0] ? strtoul(u->port, NULL, 10) : RAW_PORT;
+	unsigned long port = port_number(u);
 
 	for (size_t i = 0; printer_drivers[i] && !driver; i++) {
 		const char *name = printer_drivers[i]->models[0].name;

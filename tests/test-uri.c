@@ -72,6 +72,11 @@ static const struct {
 	{"cardspool://EVOLIS/Dualys%00", ERR_USAGE, NULL, NULL},
 	{"cardspool://EVOLIS/Dualys%203?port=1", ERR_USAGE, NULL, NULL},
 	{"", ERR_USAGE, NULL, NULL},
+	{"cardspool://EVOLIS/Pebble%204?serial=77&path=2-9", ERR_FAULT, NULL, NULL},
+	{"cardspool://EVOLIS/Pebble%204?serial=77&serial=77", ERR_USAGE, NULL, NULL},
+	{"cardspool://EVOLIS/Pebble%204?serial", ERR_USAGE, NULL, NULL},
+	{"cardspool://EVOLIS/Pebble%204?colour=red", ERR_USAGE, NULL, NULL},
+	{"cardspool://EVOLIS/Primacy?host=h&port=9100x", ERR_USAGE, NULL, NULL},
 };
 
 static void
@@ -107,6 +112,92 @@ one_printer_needs_no_serial(void **state)
 	assert_int_equal(uri_match("cardspool:///", printers, 0, &found, &e), ERR_FAULT);
 }
 
+/* Twins: by their plug, under a name that says so. */
+static void
+twins_are_told_apart(void **state)
+{
+	static const char uri[] = "cardspool://EVOLIS/Pebble%204?serial=77&path=2-3";
+	struct usb_printer twin = printers[5];
+	const struct usb_printer *found;
+	char out[512], name[96];
+	struct err e;
+
+	(void)state;
+	assert_int_equal(uri_match(uri, printers, ARRAY_LEN(printers), &found, &e), 0);
+	assert_ptr_equal(found, &printers[5]);
+	assert_int_equal(uri_name(uri, name, sizeof(name)), 0);
+	assert_string_equal(name, "77@2-3");
+	snprintf(twin.name, sizeof(twin.name), "%s", name);
+	assert_int_equal(uri_build(out, sizeof(out), &twin), 0);
+	assert_string_equal(out, uri);
+}
+
+static const struct {
+	const char *uri;
+	int code;
+	const char *name, *host;
+	unsigned port;
+} hosts[] = {
+	{"cardspool://EVOLIS/Primacy?serial=P1&host=192.0.2.1&port=9101", 0, "P1", "192.0.2.1",
+		9101},
+	{"cardspool://Evolis/Dualys%203?host=printer.example", 0, "printer.example:9100",
+		"printer.example", 9100},
+	{"cardspool://EVOLIS/Primacy?host=%3A%3A1", 0, "::1:9100", "::1", 9100},
+	{"cardspool://EVOLIS/Badgy?host=h", ERR_USAGE, NULL, NULL, 0},
+	{"cardspool://Zebra/P330i?host=h", ERR_USAGE, NULL, NULL, 0},
+	{"cardspool://Nobody/Primacy?host=h", ERR_USAGE, NULL, NULL, 0},
+	{"cardspool://EVOLIS/Primacy?host=h&port=0", ERR_USAGE, NULL, NULL, 0},
+	{"cardspool://EVOLIS/Primacy?host=h&port=65536", ERR_USAGE, NULL, NULL, 0},
+	{"cardspool://EVOLIS/Primacy?host=h&port=-1", ERR_USAGE, NULL, NULL, 0},
+};
+
+static void
+network_addresses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+		struct usb_printer p = {0};
+		struct err e;
+
+		assert_int_equal(uri_find(hosts[i].uri, &p, &e), hosts[i].code);
+		if (hosts[i].code)
+			continue;
+		assert_string_equal(p.name, hosts[i].name);
+		assert_string_equal(p.host, hosts[i].host);
+		assert_int_equal(p.port, hosts[i].port);
+		assert_int_equal(p.vendor, 0x0f49);
+	}
+}
+
+/* What comes out of the parser goes back in as the same printer; bytes drawn from a fixed seed. */
+static void
+noise_is_refused_or_kept(void **state)
+{
+	static const char pieces[][16] = {"cardspool://", "EVOLIS", "/", "?",
+		"serial=", "path=", "&", "host=", "port=", "9100", "%20", "%", "%zz", "=", "77",
+		"@", "\xff", "2-3", "Primacy"};
+	unsigned seed = 7;
+
+	(void)state;
+	for (unsigned round = 0; round < 20000; round++) {
+		char uri[512] = "cardspool://EVOLIS/Primacy", name[96], again[96], built[512];
+		struct usb_printer p;
+		struct err e;
+
+		for (unsigned i = 0; i < 8; i++) {
+			seed = seed * 1103515245u + 12345u;
+			const char *piece = pieces[(seed >> 16) % ARRAY_LEN(pieces)];
+			snprintf(uri + strlen(uri), sizeof(uri) - strlen(uri), "%s", piece);
+		}
+		if (uri_name(uri, name, sizeof(name)) != 0 || !strstr(uri, "host=") ||
+			uri_find(uri, &p, &e) != 0)
+			continue;
+		assert_int_equal(uri_build(built, sizeof(built), &p), 0);
+		assert_int_equal(uri_name(built, again, sizeof(again)), 0);
+		assert_string_equal(again, p.name);
+	}
+}
+
 int
 main(void)
 {
@@ -115,6 +206,9 @@ main(void)
 		cmocka_unit_test(small_buffers_are_refused),
 		cmocka_unit_test(wrong_addresses_are_refused),
 		cmocka_unit_test(one_printer_needs_no_serial),
+		cmocka_unit_test(twins_are_told_apart),
+		cmocka_unit_test(network_addresses),
+		cmocka_unit_test(noise_is_refused_or_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,9 @@ test_choose(void **state)
 		{.vendor = 0x0f49, .serial = "", .path = "1-4", .model = "Pebble 4"},
 	};
 	struct usb_printer a1 = {.serial = "A1"}, b2 = {.serial = "B2"}, c3 = {.serial = "C3"},
-			   plug = {.path = "1-4"};
+			   plug = {.path = "1-4"}, twin = {.serial = "B2", .path = "1-3"},
+			   moved = {.serial = "A1", .path = "1-9"},
+			   lost = {.serial = "B2", .path = "1-9"};
 	size_t i = 99;
 	struct err e;
 
@@ -90,6 +92,11 @@ test_choose(void **state)
 	assert_int_equal(usb_choose(list, 4, &b2, &i, &e), ERR_USAGE);
 	assert_non_null(strstr(e.text, "1-2"));
 	assert_non_null(strstr(e.text, "1-3"));
+	assert_int_equal(usb_choose(list, 4, &twin, &i, &e), 0);
+	assert_int_equal(i, 2);
+	assert_int_equal(usb_choose(list, 4, &moved, &i, &e), 0);
+	assert_int_equal(i, 0);
+	assert_int_equal(usb_choose(list, 4, &lost, &i, &e), ERR_FAULT);
 	assert_int_equal(usb_choose(list, 4, NULL, &i, &e), ERR_USAGE);
 	assert_non_null(strstr(e.text, "A1"));
 	assert_int_equal(usb_choose(list, 4, &c3, &i, &e), ERR_FAULT);
