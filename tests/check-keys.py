@@ -81,7 +81,8 @@ class Watch(threading.Thread):
                             text = f.read()
                     except OSError:
                         continue
-                    if any(w in text for w in self.words):
+                    # the openssl command with which this test computes keys itself
+                    if not text.startswith(b"openssl\0mac") and any(w in text for w in self.words):
                         self.found.add(text[:60])
             self.looks += 1
             time.sleep(0.005)
@@ -173,7 +174,7 @@ def keys_entered(lab):
     check("the waiting part is gone", not os.path.exists(lab.keys + ".part"))
     status, told = lab.run("key", "part", "--first", "--second")
     check("one part at a time", status == 64, told)
-    status, told = lab.run("key", "part", FIRST[0], given="")
+    status, told = lab.run("key", "part", "0123456789abcdef" * 2, given="")
     check("no part among the words of a call", status != 0, told)
     return access, mac
 
@@ -283,6 +284,43 @@ def mifare(lab, image, *words, link="pn532", uid="04a1b2c3", image_in=None):
     return r.returncode, (r.stdout + r.stderr).decode()
 
 
+def mifare_life(lab, access):
+    """MF1: blank, initialised, issued, void; each on the image that the step before left."""
+    station = ["--station", "nfc:pn532_uart:" + lab.path("pn532") + ":115200"]
+    issue = ["chip", "personalise", *station, "--template", "special-operation", lab.path("one.csv")]
+    a, b, uid = lab.path("a.img"), lab.path("b.img"), bytes.fromhex("04a1b2c3")
+
+    def block(path, n):
+        with open(path, "rb") as f:
+            return f.read()[16 * n:16 * n + 16]
+
+    status, told = mifare(lab, a, "chip", "init", *station, "--burn")
+    check("an MF1 chip has nothing to burn", status == 64 and block(a, 7)[:6] == b"\xff" * 6, told)
+    status, told = mifare(lab, a, "chip", "init", *station)
+    key_a = cmac(access, b"\x01" + uid + b"\x07\x0aCARDSPOOL-MF1")[:6]
+    check("init gives each sector the key that openssl computes", status == 0 and block(a, 31)[:6] == key_a, told)
+    status, told = mifare(lab, b, "chip", "init", *station, image_in=a)
+    check("an initialised chip is not blank", status == 69, told)
+    status, told = mifare(lab, b, *issue, image_in=a)
+    check("an initialised chip is personalised", status == 0 and any(block(b, 1)) and any(block(b, 4)), told)
+    status, told = mifare(lab, a, *issue)
+    with open(a, "rb") as f, open(b, "rb") as g:
+        check("byte-equal to a blank one personalised at once", status == 0 and f.read() == g.read(), told)
+    status, told = mifare(lab, a, "chip", "void", *station, image_in=b)
+    check("void clears every data block and the MAC", status == 0
+          and not any(any(block(a, n)) for n in range(1, 64) if n % 4 != 3), told)
+    status, told = mifare(lab, b, "chip", "verify", *station, "--template", "special-operation", image_in=a)
+    check("a void chip is not genuine", status in (13, 14), (status, told))
+    status, told = mifare(lab, b, "chip", "void", *station)
+    check("a blank chip: nothing to void", status == 66, told)
+    status, told = mifare(lab, b, *issue, "--burn")
+    check("an option of another verb is refused", status == 64, told)
+    roster(lab, 2)
+    status, told = mifare(lab, b, *issue)
+    check("a roster of two is refused before the chip", status == 65 and block(b, 7)[:6] == b"\xff" * 6, told)
+    roster(lab)
+
+
 def module(lab):
     conf = (f"[keys]\nkeys=psam\nmac=psam\npsam-reader={PSAM_READER}\npsam-application=a000000003435301\n")
     station = ["--station", "nfc:pn532_uart:" + lab.path("pn532") + ":115200"]
@@ -342,6 +380,7 @@ def main():
         lab.start()
         roster(lab)
         memory_card(lab, access, mac)
+        mifare_life(lab, access)
         rotation(lab)
         refusals(lab)
         module(lab)

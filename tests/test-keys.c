@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 	"\naccess-check 53e107\nmac-key " MAC_HEX " # and one here\nmac-check 485f5c\n"
 
 static char folder[] = "/tmp/test-keys.XXXXXX";
-static char path[64];
+static char path[64], secret[64];
 
 static const struct {
 	const char *uid;
@@ -425,6 +425,170 @@ test_keyd_refused(void **state)
 		puts("ok - keyd that should stay root # SKIP needs root");
 }
 
+/* ---- the sealed file, versions, parts, memory cards ---- */
+
+static void
+ring_init(struct key_ring *r, unsigned n)
+{
+	struct master_keys m;
+
+	*r = (struct key_ring){0};
+	masters_init(&m);
+	for (unsigned i = 1; i <= n; i++) {
+		m.version = i;
+		m.access[0] = (uint8_t)i;
+		assert_int_equal(keyring_push(r, &m, NULL), 0);
+	}
+}
+
+/* Over the file that is there, without a wait for the disk. */
+static void
+file_spoil(const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+}
+
+static void
+test_sealed(void **state)
+{
+	struct key_ring ring, seen, zero = {0};
+	struct master_keys m;
+	struct err e = {0};
+	struct stat st;
+	char text[KEYFILE_MAX + 1], hex[2 * MASTER_KEY_LEN + 1];
+
+	(void)state;
+	unlink(path);
+	for (unsigned n = 1; n <= KEY_VERSIONS_MAX; n++) {
+		ring_init(&ring, n);
+		assert_int_equal(keyfile_save(&ring, path, secret, n > 1, &e), 0);
+		assert_int_equal(keyfile_ring(&seen, path, &e), 0);
+		assert_memory_equal(&seen, &ring, sizeof ring);
+		assert_int_equal(keyfile_read(&m, path, &e), 0);
+		assert_int_equal(m.version, n);
+	}
+	assert_int_equal(keyring_push(&ring, &m, &e), ERR_USAGE);
+	assert_int_equal(keyfile_save(&ring, path, secret, false, &e), ERR_USAGE);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(stat(secret, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(keyfile_text(text, KEYFILE_MAX, path, &e), 0);
+	hex_build(hex, ring.pair[0].mac, MASTER_KEY_LEN);
+	assert_null(strstr(text, hex));
+	/* Any bit of any line: an error or, outside what is sealed, the same keys; never others. */
+	const size_t len = strlen(text);
+	for (size_t i = 0; i < len; i++) {
+		char saved = text[i];
+		text[i] ^= 1;
+		file_spoil(text, len);
+		text[i] = saved;
+		if (keyfile_ring(&seen, path, &e) == 0)
+			assert_memory_equal(&seen, &ring, sizeof ring);
+		else
+			assert_memory_equal(&seen, &zero, sizeof zero);
+	}
+	/* And cut anywhere. */
+	for (size_t i = 0; i < len - 1; i++) {
+		file_spoil(text, i);
+		assert_int_not_equal(keyfile_ring(&seen, path, &e), 0);
+		assert_memory_equal(&seen, &zero, sizeof zero);
+	}
+	file_put(text, 0600);
+	assert_int_equal(chmod(secret, 0644), 0);
+	assert_int_equal(keyfile_ring(&seen, path, &e), ERR_DENIED);
+	unlink(secret);
+	assert_int_equal(keyfile_ring(&seen, path, &e), ERR_MISSING);
+	assert_non_null(strstr(e.text, secret));
+	unlink(path);
+}
+
+static void
+test_parts(void **state)
+{
+	struct key_part a = {.login = 1000, .half.version = 1}, b = {.login = 1001}, seen;
+	struct master_keys m, joined;
+	struct err e = {0};
+
+	(void)state;
+	masters_init(&m);
+	for (unsigned i = 0; i < MASTER_KEY_LEN; i++) {
+		a.half.access[i] = (uint8_t)(i * 3);
+		a.half.mac[i] = (uint8_t)(i * 5 + 1);
+		b.half.access[i] = m.access[i] ^ a.half.access[i];
+		b.half.mac[i] = m.mac[i] ^ a.half.mac[i];
+	}
+	assert_int_equal(keypart_save(&a, path, secret, &e), 0);
+	assert_int_equal(keypart_load(&seen, path, &e), 0);
+	assert_memory_equal(&seen, &a, sizeof a);
+	assert_int_equal(keypart_join(&joined, &seen, &b, &e), 0);
+	assert_memory_equal(joined.access, m.access, MASTER_KEY_LEN);
+	assert_memory_equal(joined.mac, m.mac, MASTER_KEY_LEN);
+	b.login = 1000;
+	assert_int_equal(keypart_join(&joined, &a, &b, &e), ERR_DENIED);
+	b.login = UINT32_MAX;
+	assert_int_equal(keypart_join(&joined, &a, &b, &e), 0);
+	memcpy(b.half.mac, a.half.mac, MASTER_KEY_LEN);
+	assert_int_equal(keypart_join(&joined, &a, &b, &e), ERR_USAGE);
+	/* A part is no key file, and a key file no part. */
+	struct key_ring ring;
+	assert_int_not_equal(keyfile_ring(&ring, path, &e), 0);
+	ring_init(&ring, 1);
+	unlink(path);
+	assert_int_equal(keyfile_save(&ring, path, secret, false, &e), 0);
+	assert_int_equal(keypart_load(&seen, path, &e), ERR_INPUT);
+	unlink(path);
+	assert_int_equal(keypart_load(&seen, path, &e), ERR_MISSING);
+	unlink(secret);
+}
+
+/* keyd answers with the version that is asked for, and has no other. */
+static void
+test_versions(void **state)
+{
+	struct key_ring ring;
+	struct chip_image image;
+	struct chip_keys keys, expected;
+	struct logic_keys logic, logic_expected;
+	const uint8_t serial[LOGIC_SERIAL_LEN] = {1, 2, 3, 4, 5, 6, 7, 8};
+	uint8_t data[LOGIC_DATA_LEN] = {7};
+	struct chip_id id;
+	struct err e = {0};
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	ring_init(&ring, 3);
+	image_init(&image);
+	id_init(&id, "04a1b2c3", 4);
+	assert_int_equal(keyfile_save(&ring, path, secret, false, &e), 0);
+	assert_int_equal(keyd_start(path, NULL, &pid, &fd, &e), 0);
+	for (unsigned v = 0; v <= 4; v++) {
+		int rc = keyd_key_source_ops.card_keys(KEYD_CTX(fd, v), &id, &image, &keys, &e);
+		int logic_rc = keyd_logic_keys(KEYD_CTX(fd, 0), serial, v, data, &logic, &e);
+		assert_int_equal(rc, v == 4 ? ERR_FAULT : 0);
+		assert_int_equal(logic_rc, rc);
+		if (rc) {
+			assert_int_equal(e.fault, FAULT_KEYS);
+			assert_non_null(strstr(e.text, "version"));
+			continue;
+		}
+		const struct master_keys *m = keyring_find(&ring, v ? v : 3);
+		assert_int_equal(diversify_card(&expected, m, &id, &image, &e), 0);
+		assert_memory_equal(&keys, &expected, sizeof keys);
+		assert_int_equal(diversify_logic(&logic_expected, m, serial, data, &e), 0);
+		assert_memory_equal(&logic, &logic_expected, sizeof logic);
+		assert_int_equal(logic.key_version, v ? v : 3);
+	}
+	keyd_reap(pid, fd);
+	unlink(path);
+	unlink(secret);
+}
+
 static int
 setup(void **state)
 {
@@ -432,6 +596,7 @@ setup(void **state)
 	if (!mkdtemp(folder))
 		return -1;
 	snprintf(path, sizeof path, "%s/keys", folder);
+	snprintf(secret, sizeof secret, "%s/secret", folder);
 	return 0;
 }
 
@@ -457,6 +622,9 @@ main(void)
 		cmocka_unit_test(test_keyd_dies),
 		cmocka_unit_test(test_keyd_nonsense),
 		cmocka_unit_test(test_keyd_refused),
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_versions),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
