@@ -23,7 +23,7 @@ BUILD = os.path.abspath(os.environ.get("builddir", "."))
 SOURCE = os.path.abspath(os.environ.get("srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")))
 FOLDER = os.path.join(BUILD, "vm")
 LIMIT_S = int(os.environ.get("CARDSPOOL_VM_LIMIT_S", "300"))
-CARDS = 3
+CARDS = 2
 counts = {True: 0, False: 0}
 
 
@@ -221,6 +221,7 @@ def drive(work):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     work = tempfile.mkdtemp(prefix="cs-vm.")
     try:
         drive(work)
