@@ -80,7 +80,12 @@ call_parse(struct key_call *k, int argc, char **argv, const char *allowed, struc
 	if (argc - optind > 1)
 		return err_set(e, ERR_USAGE, _("key %s takes one file at most."), argv[0]);
 	const char *file = optind < argc ? argv[optind] : NULL;
-	int rc = file ? 0 : config_load(&k->config, e);
+	int rc = config_load(&k->config, file ? NULL : e);
+	/* The configured file has the configured secret, however it is named here. */
+	if (rc == 0 && file && strcmp(file, config_keys(k->config)) == 0)
+		file = NULL;
+	if (file)
+		rc = 0;
 	return rc ? rc : paths_set(k, file, e);
 }
 
