@@ -95,9 +95,27 @@ service_settle(struct pass *p, struct err *e)
 		p->ledger, p->job.uuid, p->job.printer_serial, what, "unknown", e);
 }
 
+/* A cleaning run is for a printer whose ribbon is out and whose hopper has a cleaning card only. */
+static bool
+service_hindered(enum printer_service what, enum fault fault)
+{
+	switch (fault) {
+	case FAULT_NONE:
+	case FAULT_CLEANING_DUE:
+		return false;
+	case FAULT_RIBBON_END:
+	case FAULT_RIBBON_NONE:
+	case FAULT_RIBBON_WRONG:
+	case FAULT_HOPPER_EMPTY:
+		return what != SERVICE_CLEAN;
+	default:
+		return true;
+	}
+}
+
 /* In host mode every command is answered; before it a printer may obey without a word. */
 static int
-service_ready(struct pass *p, struct err *e)
+service_ready(struct pass *p, enum printer_service what, struct err *e)
 {
 	struct printer_status st;
 	const struct printer_model *model = p->driver->model(p->printer);
@@ -113,7 +131,7 @@ service_ready(struct pass *p, struct err *e)
 		rc = pass_status(p, &st, e);
 	if (rc != 0)
 		return rc;
-	if (st.fault != FAULT_NONE && st.fault != FAULT_CLEANING_DUE)
+	if (service_hindered(what, st.fault))
 		return fault_set(e, st.fault, st.raw);
 	if (!p->print.ribbon) {
 		snprintf(first, sizeof(first), "%.*s", (int)strcspn(model->ribbons, " "),
@@ -135,7 +153,7 @@ service_run(struct pass *p, enum printer_service what, struct err *e)
 	if (!p->driver->service)
 		return err_set(e, ERR_USAGE, _("The %s cannot do this on command."),
 			p->driver->model(p->printer)->name);
-	rc = service_ready(p, e);
+	rc = service_ready(p, what, e);
 	if (rc == 0)
 		rc = ledger_service_begin(p->ledger, p->job.uuid, serial, what, e);
 	if (rc != 0)

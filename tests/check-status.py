@@ -174,6 +174,7 @@ def commands(model):
               (state, lab.services(), lab.attributes().get("printer-state-message")))
         stat, tally = lab.tell("stat"), lab.status()["tally"]
         check(f"{model}: it came out and is no card of anybody's", stat["good"] == 1 and tally["fed"] == 0, (stat, tally))
+        lab.tell("ribbon", "none")  # as the manual of both families wants it
         state = lab.command("Clean")
         check(f"{model}: a cleaning run", state == "completed" and lab.services()[-1] ==
               ("service-ended", "cleaning", "done"), (state, lab.services(),

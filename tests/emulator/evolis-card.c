@@ -331,6 +331,32 @@ run_cleaning(struct call *c)
 	return "OK";
 }
 
+/* A frame of black on a fresh card; the real picture is not known. */
+static const char *
+run_test_card(struct call *c)
+{
+	struct printer *p = c->e->printer;
+	uint8_t *frame = calloc(1, (size_t)DOTS * LINES);
+	const uint8_t *dye[P_COUNT] = {NULL};
+	const char *fault = p->inside ? "ERROR" : NULL;
+	if (!frame)
+		return "ERROR";
+	for (size_t i = 0; i < (size_t)DOTS * LINES; i++)
+		if (i / DOTS < 8 || i / DOTS >= LINES - 8)
+			frame[i] = 255;
+	dye[P_K] = frame;
+	if (!fault)
+		fault = machine_ribbon(p, NULL);
+	if (!fault)
+		fault = machine_move(p, POS_PRINT);
+	if (!fault)
+		fault = machine_print(p, 0, dye);
+	if (!fault)
+		fault = machine_eject(p);
+	free(frame);
+	return fault ? fault : "OK";
+}
+
 /* The plane stays loaded for the next card. */
 static const char *
 run_again(struct call *c)
@@ -359,6 +385,7 @@ const struct verb evolis_cards[] = {
 	{"Seb", MOVES, 0, 0, run_reject},
 	{"Srs", SETS, 0, 0, run_reset},
 	{"Scp", SETS, 0, 0, run_cleaning},
+	{"St", MOVES, 0, 0, run_test_card},
 	{"Ssd", SETS, 1, 1, run_again},
 	{NULL, SETS, 0, 0, NULL},
 };

@@ -166,7 +166,9 @@ machine_print_fine(struct printer *p, int side, const uint8_t *const dye[P_COUNT
 	const char *fault = machine_ready(p);
 	if (!fault && p->faults.head_hot)
 		fault = "ERROR HEAD";
-	if (!fault)
+	/* the back's own panels are the last ones of a set that the front has begun */
+	bool rest = side && p->reel.kind && *p->reel.kind->back && !p->reel.ended && p->reel.left[P_K];
+	if (!fault && !rest)
 		fault = machine_ribbon(p, NULL);
 	struct emu_card *c = p->inside;
 	if (fault || !c)
