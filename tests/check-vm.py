@@ -55,6 +55,8 @@ def download(pattern, package):
 
 def kernel_package():
     given = os.environ.get("CARDSPOOL_VM_KERNEL")
+    if given and not os.path.isfile(given):
+        sys.exit(f"check-vm: CARDSPOOL_VM_KERNEL names no file: {given}")
     if given:
         return given
     found = sorted(glob.glob(os.path.join(FOLDER, "linux-image-*.deb")))
