@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -56,6 +57,18 @@ say(const struct err *e)
 
 /* ---- discovery ---- */
 
+/* cupsd's reader of devices stops when the last backend ends, with whatever is in the pipe then. */
+static void
+lines_wait(void)
+{
+	int left = 0;
+
+	fflush(stdout);
+	for (unsigned i = 0; i < 50 && ioctl(STDOUT_FILENO, FIONREAD, &left) == 0 && left > 0; i++)
+		usleep(10000);
+	usleep(50000);
+}
+
 /* One line per printer. Nothing is claimed, so that a running job is not disturbed. */
 static int
 discover(void)
@@ -81,6 +94,8 @@ discover(void)
 		/* It quotes: these words are the device's own. */
 		cupsBackendReport("direct", uri, model, info, u->device_id, place);
 	}
+	if (n > 0)
+		lines_wait();
 	free(list);
 	return CUPS_BACKEND_OK;
 }

@@ -24,6 +24,7 @@ struct pair {
 	const struct printer_driver *driver;
 	struct printer *printer;
 	struct station *station;
+	struct ledger *ledger; /* NULL: there is none yet */
 	const char *address;
 	struct chip_id chip;
 	bool begun, inside, json;
@@ -103,7 +104,7 @@ pair_move(struct pair *p, struct err *e)
 		rc = look_empty(p, _("With no card inside"), e);
 	if (rc != 0)
 		return rc;
-	rc = p->driver->feed(p->printer, PLACE_CONTACTLESS, e);
+	rc = pair_feed(p->driver, p->printer, p->ledger, p->usb.name, e);
 	p->inside = rc == 0 || rc == ERR_DOUBT;
 	if (rc != 0)
 		return rc;
@@ -112,7 +113,7 @@ pair_move(struct pair *p, struct err *e)
 	/* Another kind of chip than cards are made of proves the place as well. */
 	if (rc != 0 && seen.fault == FAULT_CHIP_TYPE)
 		rc = 0;
-	int left = p->driver->eject(p->printer, EXIT_REJECT, &out);
+	int left = pair_reject(p->driver, p->printer, p->ledger, p->usb.name, &out);
 	p->inside = left != 0;
 	*e = rc ? seen : out;
 	if (rc == 0 && left == 0)
@@ -123,15 +124,9 @@ pair_move(struct pair *p, struct err *e)
 static void
 pair_record(struct pair *p, const struct err *why)
 {
-	const char *path = config_ledger(p->config);
 	struct failure_row f = {0};
-	struct ledger *l = NULL;
 	struct err e;
 
-	if (access(path, F_OK) != 0 || ledger_open(&l, path, LEDGER_WRITE, &e) != 0) {
-		fprintf(stderr, "%s\n", _("The failure could not be put into the ledger."));
-		return;
-	}
 	snprintf(f.machine, sizeof(f.machine), "%s", p->usb.model);
 	snprintf(f.serial, sizeof(f.serial), "%.63s", p->usb.name);
 	snprintf(f.station, sizeof(f.station), "%.63s", p->address);
@@ -142,9 +137,8 @@ pair_record(struct pair *p, const struct err *why)
 	snprintf(f.raw, sizeof(f.raw), "%s", why->raw);
 	snprintf(f.done, sizeof(f.done), "%.63s",
 		p->inside ? _("card still inside") : _("card rejected"));
-	if (failure_record(l, &f, &e) != 0)
+	if (failure_record(p->ledger, &f, &e) != 0)
 		fprintf(stderr, "%s\n", e.text);
-	ledger_close(l);
 }
 
 static int
@@ -156,6 +150,8 @@ pair_prove(struct pair *p, struct err *e)
 
 	if (rc == 0)
 		rc = printer_connect(&p->printer, &p->driver, &p->usb, &setup, e);
+	if (rc == 0 && access(config_ledger(p->config), F_OK) == 0)
+		rc = ledger_open(&p->ledger, config_ledger(p->config), LEDGER_WRITE, e);
 	if (rc == 0)
 		rc = pair_begin(p, e);
 	bool moving = rc == 0;
@@ -167,8 +163,10 @@ pair_prove(struct pair *p, struct err *e)
 		p->driver->close(p->printer);
 	if (p->station)
 		station_close(p->station);
-	if (rc != 0 && moving)
+	if (rc != 0 && moving && p->ledger)
 		pair_record(p, e);
+	if (p->ledger)
+		ledger_close(p->ledger);
 	if (rc != 0 && p->inside)
 		fprintf(stderr, "%s\n",
 			_("A card may still be inside; take it out before the next job."));

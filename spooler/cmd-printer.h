@@ -17,6 +17,12 @@ int printer_add(int argc, char **argv, struct err *e);
 int printer_remove(int argc, char **argv, struct err *e);
 int printer_pair(int argc, char **argv, struct err *e);
 
+/* The acts of a pairing (pass-pair.c). l NULL: there is no ledger yet, nothing is written. */
+int pair_feed(const struct printer_driver *d, struct printer *p, struct ledger *l, const char *serial,
+	struct err *e);
+int pair_reject(const struct printer_driver *d, struct printer *p, struct ledger *l,
+	const char *serial, struct err *e);
+
 /* ---- queues of cupsd (queue.c) ---- */
 
 enum queue_change { QUEUE_MADE, QUEUE_CHANGED, QUEUE_SAME };
