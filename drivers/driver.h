@@ -345,6 +345,8 @@ struct station_driver {
 		enum key_kind kind, const uint8_t key[MIFARE_KEY_LEN], struct err *e);
 	int (*read)(struct station *s, unsigned block, uint8_t out[CHIP_BLOCK_LEN], struct err *e);
 	int (*write)(struct station *s, unsigned block, const uint8_t in[CHIP_BLOCK_LEN], struct err *e);
+	/* Tags of type 2 (NTAG, Ultralight): read() gives four pages from page on. NULL: cannot write them. */
+	int (*write_page)(struct station *s, unsigned page, const uint8_t in[4], struct err *e);
 };
 struct station {
 	const struct station_driver *driver;

@@ -246,6 +246,19 @@ nfc_station_write(
 	return rc < 0 ? nfc_fault(n, rc, FAULT_CHIP_WRITE, "write", block, e) : 0;
 }
 
+static int
+nfc_station_write_page(struct station *s, unsigned page, const uint8_t in[4], struct err *e)
+{
+	enum { TAG_WRITE = 0xa2 };
+	struct station_nfc *n = (struct station_nfc *)s;
+	const uint8_t command[] = {TAG_WRITE, (uint8_t)page, in[0], in[1], in[2], in[3]};
+	uint8_t answer[CHIP_BLOCK_LEN + 2];
+
+	int rc = nfc_initiator_transceive_bytes(
+		n->device, command, sizeof command, answer, sizeof answer, exchange_timeout_ms);
+	return rc < 0 ? nfc_fault(n, rc, FAULT_CHIP_WRITE, "write page", page, e) : 0;
+}
+
 const struct station_driver station_nfc = {
 	.name = "nfc",
 	.open = nfc_station_open,
@@ -255,4 +268,5 @@ const struct station_driver station_nfc = {
 	.authenticate = nfc_station_authenticate,
 	.read = nfc_station_read,
 	.write = nfc_station_write,
+	.write_page = nfc_station_write_page,
 };

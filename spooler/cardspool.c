@@ -15,7 +15,7 @@
 #include <string.h>
 
 static const struct command *const command_tables[] = {commands_batch, commands_order,
-	commands_template, commands_design, commands_printer, commands_chip, commands_chip_change, commands_key,
+	commands_template, commands_design, commands_printer, commands_chip, commands_chip_change, commands_chip_tag, commands_key,
 	commands_chip_life,
 	commands_station, commands_ledger, commands_card, commands_fault,
 	commands_failure, commands_person};

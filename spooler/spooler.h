@@ -731,5 +731,6 @@ extern const struct command commands_key[];      /* key create */
 extern const struct command commands_chip_life[]; /* chip init, chip personalise, chip void */
 extern const struct command commands_chip[];     /* chip read */
 extern const struct command commands_chip_change[]; /* chip review, chip rewrite, key export-inspector */
+extern const struct command commands_chip_tag[]; /* chip tag */
 
 #endif

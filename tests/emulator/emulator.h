@@ -62,10 +62,14 @@ struct emu_card {
 
 void chip_init(struct chip *c, const uint8_t *uid, unsigned uid_len); /* transport state */
 /* Another type: "classic-1k", "classic-1k-infineon", "classic-4k", "classic-mini", "ntag213",
- * "desfire". Only the first two answer commands after their selection. False: unknown name. */
+ * "desfire". The last three but "ntag213" answer no command after their selection. False: unknown name. */
 bool chip_set_kind(struct chip *c, const char *kind);
 /* A used chip: every trailer gets these keys in place of the transport keys. */
 void chip_set_keys(struct chip *c, const uint8_t key_a[6], const uint8_t key_b[6]);
+/* ntag.c: the memory as delivered; one command, as chip_exchange hands it on. */
+void ntag_init(struct chip *c);
+int ntag_exchange(
+	struct chip *c, const uint8_t *cmd, size_t len, uint8_t *reply, size_t *reply_len);
 void chip_field(struct chip *c, bool on);
 /* One ISO 14443-3 / MIFARE command as InDataExchange carries it. Returns the PN532 status byte;
  * reply gets at most 16 bytes. The chip's faults are inside; the reader adds the time. */

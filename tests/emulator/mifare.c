@@ -58,6 +58,13 @@ static const struct kind {
 	{"desfire", 0x44, 0x44, 0x03, 0x20},
 };
 
+/* NTAG and Ultralight; the numbers of both have seven bytes. */
+static bool
+chip_is_tag(const struct chip *c)
+{
+	return c->sak == 0x00 && c->uid_len == 7;
+}
+
 bool
 chip_set_kind(struct chip *c, const char *kind)
 {
@@ -67,6 +74,8 @@ chip_set_kind(struct chip *c, const char *kind)
 		c->atqa[0] = kinds[i].atqa_high;
 		c->atqa[1] = c->uid_len == 7 ? kinds[i].atqa_7 : kinds[i].atqa_4;
 		c->sak = kinds[i].sak;
+		if (chip_is_tag(c))
+			ntag_init(c);
 		return true;
 	}
 	return false;
@@ -407,6 +416,8 @@ chip_exchange(struct chip *c, const uint8_t *cmd, size_t len, uint8_t *reply, si
 	if (c->power != CHIP_ACTIVE)
 		return len > 0 && (cmd[0] == OP_AUTH_A || cmd[0] == OP_AUTH_B) ? STATUS_AUTH
 									       : STATUS_SILENT;
+	if (chip_is_tag(c))
+		return ntag_exchange(c, cmd, len, reply, reply_len);
 	for (size_t i = 0; chip_is_classic_1k(c) && i < sizeof(commands) / sizeof(commands[0]);
 		i++) {
 		if (len < commands[i].len_min || len > commands[i].len_max ||
