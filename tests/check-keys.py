@@ -10,6 +10,7 @@ import csv
 import glob
 import io
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -177,6 +178,46 @@ def keys_entered(lab):
     status, told = lab.run("key", "part", "0123456789abcdef" * 2, given="")
     check("no part among the words of a call", status != 0, told)
     return access, mac
+
+
+def terminal_quiet(lab):
+    """At a terminal the digits do not come back."""
+    master, slave = pty.openpty()
+    p = subprocess.Popen([f"{BUILD}/cardspool", "key", "part", "--first", lab.path("tty")], stdin=slave, stdout=slave,
+                         stderr=slave, env=dict(os.environ, CARDSPOOL_CONF=lab.conf, LC_ALL="C.UTF-8"))
+    os.close(slave)
+    seen = b""
+    for i, line in enumerate(SECOND):
+        while seen.count(b"key:") <= i:
+            seen += os.read(master, 1024)
+        os.write(master, line.encode() + b"\n")
+    try:
+        while True:
+            seen += os.read(master, 1024)
+    except OSError:
+        pass  # the terminal is closed
+    status = p.wait()
+    os.close(master)
+    lab.said += seen
+    check("at a terminal the digits are not shown", status == 0 and b"check value" in seen
+          and SECOND[0][:8].encode() not in seen, seen)
+
+
+def torn(lab):
+    station = ["--station", "sle4442:" + READER]
+    words = ["chip", "personalise", *station, "--template", "special-operation", lab.path("one.csv")]
+    lab.say("sle4442 fresh")
+    lab.run("chip", "init", *station)
+    lab.say("sle4442 tear 80")
+    status, told = lab.run(*words)
+    check("pulled out while it is written: an error", status == 69 and told.count("\n") == 1, told)
+    time.sleep(0.7)  # the reader service looks for cards now and then
+    lab.say("sle4442 back")
+    time.sleep(0.7)
+    status, told = lab.run("chip", "init", *station)
+    check("a half written card is not blank", status == 69 and "half written" in told, told)
+    status, told = lab.run(*words)
+    check("the same command finishes it", status == 0 and lab.card()[3][32] == 0x8E and lab.card()[0] == 7, told)
 
 
 def sealed_kept(lab):
@@ -376,10 +417,12 @@ def main():
     watch.start()
     try:
         access, mac = keys_entered(lab)
+        terminal_quiet(lab)
         sealed_kept(lab)
         lab.start()
         roster(lab)
         memory_card(lab, access, mac)
+        torn(lab)
         mifare_life(lab, access)
         rotation(lab)
         refusals(lab)
