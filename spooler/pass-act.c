@@ -199,6 +199,7 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	rc = pass_status(p, &st, e);
 	if (rc != 0)
 		return rc;
+	supply_tell(p, &st); /* with the one look that each card needs anyway */
 	if (st.fault != FAULT_NONE)
 		return fault_set(e, st.fault, st.raw);
 	if (st.place == PLACE_UNKNOWN && !st.blind)

@@ -150,9 +150,6 @@ step_take(struct pass_run *r, const struct pass_step *s, struct err *e)
 static void
 run_printed(struct pass_run *r)
 {
-	struct printer_status st;
-	struct err ignored;
-
 	r->p->wear.prints++;
 	r->p->wear.ribbon_prints++;
 	r->p->wear.chips += r->card && r->card->has_chip;
@@ -160,8 +157,6 @@ run_printed(struct pass_run *r)
 		for (int side = 0; side < SIDE_COUNT; side++)
 			if (face_used(&r->card->face[side]))
 				r->p->sink->impression(r->p->sink);
-	if (pass_status(r->p, &st, &ignored) == 0)
-		supply_tell(r->p, &st);
 }
 
 /* A bad card left the machine: a fresh one takes its place, up to the limit. */
@@ -400,10 +395,14 @@ enum pass_end
 pass_finish(struct pass *p, struct err *e)
 {
 	struct tally t;
+	struct printer_status st;
+	struct err ignored;
 	enum pass_end end = pass_empty(p, e);
 
 	if (end != PASS_OK)
 		return end;
+	if (p->card_fed && pass_status(p, &st, &ignored) == 0)
+		supply_tell(p, &st);
 	if (ledger_tally(p->ledger, p->job.uuid, &t, e) != 0)
 		return PASS_STOP;
 	if (t.inside == 0 && t.queued == 0 && t.fed == t.good + t.rejected + t.spoiled + t.doubt &&
