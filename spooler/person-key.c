@@ -18,7 +18,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-enum { SIGNATURE_LEN = 64, SALT_LEN = 16, SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 4 };
+enum { SIGNATURE_LEN = 64, SALT_LEN = 16, SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 1 };
 
 static int
 pem_take(BIO *bio, char *out, size_t max)
