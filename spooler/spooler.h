@@ -36,11 +36,11 @@ const char *config_ppds(const struct config *c); /* one for each model */
 const char *config_path(void);
 const char *config_orders(const struct config *c); /* batches that ~C asks for */
 const char *config_keys(const struct config *c);
-const char *config_run(const struct config *c);
-const char *config_worker_user(const struct config *c);
 /* A word or path (NULL: not set), or a number, by its place in the file. */
 const char *config_text(const struct config *c, const char *group, const char *key);
 unsigned config_number(const struct config *c, const char *group, const char *key);
+const char *config_run(const struct config *c);
+const char *config_worker_user(const struct config *c);
 const char *config_station(const struct config *c, const char *printer_serial); /* NULL: none */
 unsigned config_attempts_max(const struct config *c);
 unsigned config_wait_poll_ms(const struct config *c);
@@ -48,13 +48,13 @@ unsigned config_chip_wait_ms(const struct config *c);
 unsigned config_retention_months(const struct config *c); /* 3 or more */
 const char *config_fit(const struct config *c); /* what a batch that does not fit does; see fit_parse */
 const struct printer_limits *config_limits(const struct config *c);
-
 /* The driver's settings of section [printer NAME], else [printer SERIAL], else [printer MODEL]; NULL
  * and 0 when there are none. */
 const struct printer_override *config_overrides(
 	const struct config *c, const struct usb_printer *printer, size_t *n);
 /* Limits and overrides, for printer_connect. */
 struct printer_setup config_setup(const struct config *c, const struct usb_printer *printer);
+
 /* ---- states of a card (card-state.c) ------------------------------------------------------------------ */
 
 enum card_state {
