@@ -209,15 +209,18 @@ epcl_link_exchange(struct epcl_link *l, const uint8_t *bytes, size_t len, unsign
 	struct epcl_reply *reply, bool *sent, struct err *e)
 {
 	size_t done = 0;
-	struct err ignored;
+	struct err ignored, own;
 
+	if (!e)
+		e = &own;
 	*sent = false;
 	epcl_reply_init(reply);
 	int rc = link_settle(l, e);
 	if (rc)
 		return rc;
 	rc = link_write(l, bytes, len, &done, e);
-	*sent = done == len;
+	/* A controller may lose the count of a transfer that an unplug broke off: then nobody knows. */
+	*sent = done == len || (rc && e->fault == FAULT_UNPLUGGED);
 	if (done > 0)
 		l->owed = true;
 	if (rc && done > 0 && done < len) {

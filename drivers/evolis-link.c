@@ -186,7 +186,8 @@ link_exchange(struct link *l, const uint8_t *bytes, size_t len, bool plane, unsi
 	if (rc)
 		return rc;
 	rc = link_write(l, bytes, len, &done, timeout_ms, e);
-	*sent = done == len;
+	/* A controller may lose the count of a transfer that an unplug broke off: then nobody knows. */
+	*sent = done == len || (rc && !plane && e->fault == FAULT_UNPLUGGED);
 	if (rc && plane && done > 0)
 		l->torn = len - done;
 	if (done > 0)

@@ -105,7 +105,7 @@ test_act_faults(void **state)
 		{"f", {"Sic", MUTE, NULL, 0, 0, 1}, ERR_DOUBT, FAULT_NO_REPLY},
 		{"f", {"Sic", ENDLESS, NULL, 0, 0, 1}, ERR_DOUBT, FAULT_GARBLED_REPLY},
 		{"f", {"Sic", BREAK_WRITE, NULL, FAULT_STALL, 0, 1}, ERR_FAULT, FAULT_STALL},
-		{"f", {"Sic", BREAK_WRITE, NULL, FAULT_UNPLUGGED, 0, 1}, ERR_FAULT,
+		{"f", {"Sic", BREAK_WRITE, NULL, FAULT_UNPLUGGED, 0, 1}, ERR_DOUBT,
 			FAULT_UNPLUGGED},
 		{"f", {"Sic", ANSWER, "OK", 0, 0, 1}, ERR_DOUBT,
 			FAULT_GARBLED_REPLY}, /* said, not done */
@@ -122,7 +122,7 @@ test_act_faults(void **state)
 		{"p", {"Se", ANSWER, "HOPPER FULL", 0, 0, 1}, ERR_FAULT, FAULT_OUTPUT_FULL},
 		{"p", {"Se", ANSWER, "ERROR HEAD", 0, 0, 1}, ERR_FAULT, FAULT_HEAD_HOT},
 		{"p", {"Se", MUTE, NULL, 0, 0, 1}, ERR_DOUBT, FAULT_NO_REPLY},
-		{"p", {"Se", BREAK_WRITE, NULL, FAULT_UNPLUGGED, 0, 1}, ERR_FAULT, FAULT_UNPLUGGED},
+		{"p", {"Se", BREAK_WRITE, NULL, FAULT_UNPLUGGED, 0, 1}, ERR_DOUBT, FAULT_UNPLUGGED},
 		{"p", {"Se", ANSWER, "\x1bOK", 0, 0, 1}, ERR_DOUBT, FAULT_GARBLED_REPLY},
 		{"h", {"Se", ANSWER, "CARD JAM", 0, 0, 1}, ERR_FAULT, FAULT_JAM_EJECT},
 		{"r", {"Ser", ANSWER, "CARD JAM", 0, 0, 1}, ERR_FAULT, FAULT_JAM_REJECT},
