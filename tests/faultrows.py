@@ -219,7 +219,8 @@ EPCL_PRINTER = (
 
 EPCL_HOST = tuple(row for row in HOST if row.code != "worker-died") + (
     Row("worker killed with a card inside", "worker-died", "print", ["at cmd IS hang"],
-        [kill_worker, wait_stopped, "clear"], queue="stopped", command=enable, bad=["rejected"], stands=False),
+        [kill_worker, wait_stopped, "clear"], queue="stopped", command=enable_then(was_rejected), bad=["rejected"],
+        stands=False),
 )
 
 
