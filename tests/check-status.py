@@ -1,7 +1,7 @@
 # check-status.py - what a person reads of a printer, and whether a batch fits: a real cupsd, backend and emulator.
 #
 # For a model of each family: markers and reasons by IPP, `cardspool printer status`, a batch that the ribbon or the
-# hopper cannot take, command files (levels, cleaning, test card) under the ledger's rule, magnetic tracks, a refill.
+# hopper cannot take, command files (levels, cleaning, test card) under the ledger's rule, a refill.
 # Prints a line per check; exit status 1 when one fails, 77 when the kernel does not let the emulator run.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later

@@ -23,7 +23,7 @@ EVOLIS_EXCEPTIONS = {
 # No code of this family says these, or the queue of this test cannot bring them about.
 EPCL_EXCEPTIONS = {
     **{code: EVOLIS_EXCEPTIONS[code] for code in ("card-marked", "ledger")},
-    "magnetic": "a card of this table has no stripe data (check-status runs the tracks)",
+    "magnetic": "a card of this table has no stripe data (test-epcl)",
     "jam-flipping": "a printer that prints one side has no turning unit (check-epcl runs one that has)",
     "jam-ejecting": "printing and putting out are one list: a jam there is jam-printing",
     "output-full": "shows as a jam: no code for it",
