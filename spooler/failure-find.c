@@ -42,7 +42,7 @@ static const struct {
 	const char *term;
 } text_terms[] = {
 	{offsetof(struct failure_filter, job_uuid), "job = ?"},
-	{offsetof(struct failure_filter, machine), "(serial = ? OR machine = ?)"},
+	{offsetof(struct failure_filter, machine), "serial = ?"},
 	{offsetof(struct failure_filter, code), "code = ?"},
 	{offsetof(struct failure_filter, order), "\"order\" = ?"},
 	{offsetof(struct failure_filter, person), "(operator = ? OR reviewer = ?)"},
@@ -56,7 +56,7 @@ filter_text(const struct failure_filter *f, size_t i)
 
 /* WHERE and what follows; ends with its NUL. */
 static int
-filter_where(struct buf *sql, const struct failure_filter *f, struct err *e)
+filter_where(struct buf *sql, const struct failure_filter *f, bool by_model, struct err *e)
 {
 	int rc = buf_printf(sql, e, "WHERE 1");
 
@@ -65,6 +65,8 @@ filter_where(struct buf *sql, const struct failure_filter *f, struct err *e)
 
 		if (!filter_text(f, i))
 			continue;
+		if (by_model && text_terms[i].offset == offsetof(struct failure_filter, machine))
+			term = "machine = ?";
 		rc = buf_printf(sql, e, " AND ");
 		for (; *term && rc == 0; term++)
 			rc = *term == '?' ? buf_printf(sql, e, "?%zu", i + 1)
@@ -79,16 +81,40 @@ filter_where(struct buf *sql, const struct failure_filter *f, struct err *e)
 	return rc;
 }
 
+/* A machine is named by its serial number or its model: one of both, so that an index is enough. */
+static int
+machine_resolve(struct ledger *l, const struct failure_filter *f, bool *by_model, struct err *e)
+{
+	static const char sql[] = "SELECT 1 FROM failure WHERE serial = ? LIMIT 1";
+	sqlite3_stmt *s;
+	int rc;
+
+	*by_model = false;
+	if (!f->machine)
+		return 0;
+	s = ledger_statement(l, sql, e);
+	if (!s)
+		return ERR_INTERNAL;
+	ledger_bind(s, "t", f->machine);
+	rc = ledger_step(l, s, e);
+	sqlite3_reset(s);
+	*by_model = rc == 0;
+	return rc < 0 ? rc : 0;
+}
+
 static int
 filter_prepare(struct ledger *l, const struct failure_filter *f, const char *before,
 	const char *after, sqlite3_stmt **s, struct err *e)
 {
 	struct buf sql;
+	bool by_model;
+	int rc = machine_resolve(l, f, &by_model, e);
 
 	buf_init(&sql, 4096);
-	int rc = buf_printf(&sql, e, "%s", before);
 	if (rc == 0)
-		rc = filter_where(&sql, f, e);
+		rc = buf_printf(&sql, e, "%s", before);
+	if (rc == 0)
+		rc = filter_where(&sql, f, by_model, e);
 	if (rc == 0)
 		rc = buf_printf(&sql, e, "%s", after);
 	if (rc == 0)
@@ -119,31 +145,37 @@ failure_count(struct ledger *l, const struct failure_filter *f, int64_t *n, stru
 	return rc < 0 ? rc : 0;
 }
 
+/* The newest come from the end of an index; then they are put in the order of time. */
+static int
+find_prepare(struct ledger *l, const struct failure_filter *f, sqlite3_stmt **s, struct err *e)
+{
+	char after[96];
+
+	if (f->limit <= 0)
+		return filter_prepare(l, f, FAILURE_SELECT, " ORDER BY at, id", s, e);
+	snprintf(after, sizeof after,
+		" ORDER BY at DESC, id DESC LIMIT %" PRId64 ") ORDER BY at, id", f->limit);
+	return filter_prepare(
+		l, f, FAILURE_SELECT "WHERE id IN (SELECT id FROM failure ", after, s, e);
+}
+
 int
 failure_find(struct ledger *l, const struct failure_filter *f, failure_visitor *visit, void *ctx,
 	int64_t *left_out, struct err *e)
 {
 	struct failure_row row;
 	sqlite3_stmt *s = NULL;
-	char after[160] = " ORDER BY at, id";
 	int64_t n = 0;
 	int rc = 0;
 
 	if (left_out)
 		*left_out = 0;
-	if (f->limit > 0) {
+	if (left_out && f->limit > 0)
 		rc = failure_count(l, f, &n, e);
-		if (rc != 0)
-			return rc;
-		if (n > f->limit) {
-			snprintf(after, sizeof after,
-				" ORDER BY at, id LIMIT %" PRId64 " OFFSET %" PRId64, f->limit,
-				n - f->limit);
-			if (left_out)
-				*left_out = n - f->limit;
-		}
-	}
-	rc = filter_prepare(l, f, FAILURE_SELECT, after, &s, e);
+	if (rc == 0 && n > f->limit)
+		*left_out = n - f->limit;
+	if (rc == 0)
+		rc = find_prepare(l, f, &s, e);
 	while (rc == 0 && (rc = ledger_step(l, s, e)) == 1) {
 		columns_read(failure_columns, s, &row);
 		rc = 0;
