@@ -225,7 +225,8 @@ static void
 compare_face(struct comparison *c, const char *hash)
 {
 	const struct card_row *card = &c->d->card;
-	bool same = card->id && hash[0] &&
+	/* A side that was not printed has a hash of zeros. */
+	bool same = card->id && hash[strspn(hash, "0")] != '\0' &&
 		    (strcmp(hash, card->front_hash) == 0 || strcmp(hash, card->back_hash) == 0);
 
 	compared(c, _("printed face"), same, same ? "" : _("the ledger's card has other faces"));

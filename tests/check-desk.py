@@ -13,6 +13,8 @@ import sys
 import tempfile
 
 import chipdecode
+import privatecups
+import privatepcscd
 
 BUILD = os.path.abspath(os.environ.get("builddir", "."))
 SOURCE = os.path.abspath(os.environ.get("srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")))
@@ -75,10 +77,10 @@ class Desk:
                     f"mac-key {mac.hex()}\nmac-check {check_value(mac)}\n")
         return self.path(name)
 
-    def configure(self, keys=None):
+    def configure(self, keys=None, wait_ms=50):
         with open(self.path("cardspool.conf"), "w") as f:
             f.write(f"[paths]\nledger={self.path('ledger/ledger.db')}\ntemplates={BUILD}/templates\n"
-                    f"keys={keys or self.keys}\nrun={self.dir}\n[cards]\nchip-wait-ms=50\n")
+                    f"keys={keys or self.keys}\nrun={self.dir}\n[cards]\nchip-wait-ms={wait_ms}\n")
 
     def card(self, uid, keys=None, **changes):
         """The memory of a finished card."""
@@ -392,6 +394,97 @@ def check_compare(desk):
     check("a chip as the desk left it agrees", r.status == 0 and "agrees" in r.out, r)
 
 
+def check_made(desk):
+    """A card from the real pass: its row in the ledger, its batch, its face; then void."""
+    work = tempfile.mkdtemp(prefix="cs-desk-made.")
+    cups = privatecups.PrivateCups(BUILD, ["--model", "dualys3", "--serial", "D1", "--hopper", "5", "--ribbon",
+                                           "ymcko:20", "--seed", "3"])
+    try:
+        cups.run(f"{BUILD}/cardspool-sample", work)
+        with open(os.path.join(work, "roster.csv"), encoding="utf-8") as f:
+            lines = f.readlines()
+        with open(os.path.join(work, "roster.csv"), "w", encoding="utf-8") as f:
+            f.writelines(lines[:2])
+        batch = os.path.join(work, "b.cards")
+        cups.cardspool("pack", os.path.join(work, "roster.csv"), "-o", batch)
+        cups.make_keys()
+        cups.start()
+        cups.add_queue()
+        job = cups.submit(batch, "CardRibbon=ymcko")
+        cups.wait_job(job, 60)
+        card = cups.cardspool_json("card", "list", "--job", str(job))["cards"][0]
+        cups.stop()
+        folder = sorted(os.listdir(cups.path("out")))[0]
+        with open(cups.path("out", folder, "chip.mfd"), "rb") as f:
+            mem = f.read()
+        shutil.copyfile(cups.path("cardspool.conf"), desk.path("cardspool.conf"))
+        uid = bytes.fromhex(card["uid"])
+        fields = chipdecode.fields(mem)
+        day = ("--date", fields["有效期从"])
+        r = desk.run("chip", "verify", *day, uid=uid, mem=mem)
+        check("a card from the pass is valid", r.status == 0 and card["state"] == "done", r)
+        r = desk.run("chip", "compare", card["front_hash"], "--batch", batch, "--json", uid=uid, mem=mem)
+        check("chip, ledger, batch and printed face agree", r.status == 0 and json.loads(r.out)["same"], r)
+        r = desk.run("chip", "compare", "0" * 64, uid=uid, mem=mem)
+        check("another face is told", r.status == 65 and "DIFFERS" in r.out, r)
+        r = desk.run("chip", "rewrite", "--reason", "moved", *day, uid=uid, mem=mem, stdin="工作单位=新单位\n")
+        changed = r.image
+        check("a rewrite is an event of its card", r.status == 0 and "chip-change-done" in
+              cups.cardspool("card", "show", str(card["id"])).stdout, r)
+        r = desk.run("chip", "compare", uid=uid, mem=changed)
+        check("the changed chip agrees with the ledger", r.status == 0, r)
+        r = desk.run("chip", "compare", uid=uid, mem=mem)
+        check("the card as it was before does not: an old copy is found", r.status == 65, r)
+        r = desk.run("chip", "compare", "--batch", batch, uid=uid, mem=changed)
+        check("and differs from its batch in that field only", r.status == 65 and r.out.count("DIFFERS") == 2 and
+              "工作单位" in r.out and "新单位" not in r.out, r)
+        keys = desk.path("made.keys")
+        first = desk.cardspool("key", "export-inspector", "--output", keys)
+        r = desk.run("chip", "verify", "--offline", keys, *day, uid=uid, mem=changed)
+        check("the exported file finds it valid offline", first.returncode == 0 and r.status == 0, r)
+        cups.cardspool("card", "void", str(card["id"]), "--reason", "test")
+        r = desk.run("chip", "verify", *day, uid=uid, mem=changed)
+        check("a card declared void is void", r.status == STATUS["void"], r)
+        r = desk.run("chip", "review", *day, uid=uid, mem=changed)
+        check("and not reviewed", r.status == 77 and r.image == changed, r)
+        os.remove(keys)
+        desk.cardspool("key", "export-inspector", "--output", keys)
+        r = desk.run("chip", "verify", "--offline", keys, *day, uid=uid, mem=changed)
+        check("offline with the next file too", r.status == STATUS["void"], r)
+        check("the ledger's chain holds", cups.cardspool("ledger", "verify", check=False).returncode == 0)
+    except privatecups.Failed as failure:
+        check("a card can be made", False, failure)
+    finally:
+        desk.configure()
+        cups.close()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def check_pcsc(desk):
+    """The same desk at a PC/SC reader, through a real pcscd."""
+    name, socket = "HID Global OMNIKEY 5022 Smart Card Reader", desk.path("reader.sock")
+    mem = desk.card(UID)
+    desk.configure(wait_ms=2000)  # pcscd looks for a card about three times a second
+    with open(desk.path("in.mfd"), "wb") as f:
+        f.write(mem)
+    with privatepcscd.PrivatePcscd(BUILD, [(name, socket)]) as daemon:
+        env = {**daemon.env(), "CARDSPOOL_CONF": desk.path("cardspool.conf"), "LC_ALL": "C.UTF-8"}
+
+        def run(*words):
+            argv = [f"{BUILD}/tests/emulator-pn532", "--reader", name, "--uid", UID.hex().upper(), "--load",
+                    desk.path("in.mfd"), "--image", desk.path("out.mfd"), socket, f"{BUILD}/cardspool", *words, "--station",
+                    "pcsc:" + name]
+            done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, timeout=60)
+            with open(desk.path("out.mfd"), "rb") as f:
+                return Result(done, f.read())
+        r = run("chip", "verify", *DAY)
+        check("PC/SC: verify", r.status == 0, r)
+        r = run("chip", "review", *DAY)
+        want = desk.card(UID, 复审记录1="20261121 复审合格", 复审标识="1")
+        check("PC/SC: a review, byte-equal to the one through libnfc", r.status == 0 and r.image[16:] == want[16:], r)
+    desk.configure()
+
+
 def check_secrets(desk):
     planted = [NUMBER.encode(), "欧阳示范".encode(), "欧阳示范".encode("gbk"), ACCESS, ACCESS.hex().encode(), MAC,
                MAC.hex().encode()]
@@ -410,7 +503,7 @@ def main():
     desk = Desk()
     try:
         for part in (check_read, check_verify, check_review, check_torn, check_rewrite, check_offline, check_compare,
-                     check_secrets):
+                     check_pcsc, check_secrets, check_made):
             part(desk)
     finally:
         desk.close()
