@@ -160,7 +160,9 @@ static int
 failure_cost(struct ledger *l, struct failure_row *row, struct err *e)
 {
 	static const char sql[] =
-		"SELECT front_hash <> '' OR back_hash <> '' FROM card WHERE job = ? AND card = ? "
+		"SELECT EXISTS (SELECT 1 FROM event WHERE event.card = card.id AND event.card <> 0 "
+		"AND kind = 'card-moved' AND json_extract(data, '$.to') = 'printing') FROM card "
+		"WHERE job = ? AND card = ? "
 		"AND "
 		"copy = ? AND attempt = ? AND state IN ('rejecting', 'rejected', 'spoiled') AND "
 		"NOT EXISTS (SELECT 1 FROM failure AS f WHERE f.job = card.job AND f.card = "

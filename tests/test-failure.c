@@ -167,6 +167,44 @@ it_cannot_be_changed(void **state)
 	bench_close(&b);
 }
 
+/* A card thrown away before the head costs no ribbon; two failures of one card cost it once. */
+static void
+it_says_what_was_lost(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	bench_job(&b, JOB_A, "h1");
+	for (unsigned card = 1; card <= 2; card++) {
+		struct card_row row = bench_card(&b, JOB_A, card, 1);
+		struct failure_row f = {.job_uuid = JOB_A, .card = card, .copy = 1, .attempt = 1};
+		struct card_facts faces = {.front_hash = "f0"};
+
+		bench_move(&b, &row, CARD_FEEDING);
+		bench_move(&b, &row, CARD_AT_STATION);
+		assert_int_equal(ledger_card_move(b.ledger, &row, CARD_ENCODING, &faces, &b.e), 0);
+		if (card == 2) {
+			bench_move(&b, &row, CARD_ENCODED);
+			bench_move(&b, &row, CARD_PRINTING);
+		}
+		assert_int_equal(failure_record(b.ledger, &f, &b.e), 0);
+		bench_move(&b, &row, CARD_REJECTING);
+		bench_move(&b, &row, CARD_REJECTED);
+		assert_int_equal(failure_cleared(b.ledger, f.id, NULL, &b.e), 0);
+		f.id = 0;
+		assert_int_equal(failure_record(b.ledger, &f, &b.e), 0);
+		assert_int_equal(failure_cleared(b.ledger, f.id, NULL, &b.e), 0);
+	}
+	struct rows rows = rows_of(&b, NULL);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(rows.row[i].cards_lost, i % 2 == 0);
+		assert_int_equal(rows.row[i].panels_lost, i == 2);
+	}
+	bench_verify_clean(&b);
+	bench_close(&b);
+}
+
 /* ---- a ledger of format 1, as the first release wrote it ---- */
 
 static void
@@ -251,6 +289,7 @@ main(void)
 		cmocka_unit_test(it_needs_no_job),
 		cmocka_unit_test(hostile_text_does_no_harm),
 		cmocka_unit_test(it_cannot_be_changed),
+		cmocka_unit_test(it_says_what_was_lost),
 		cmocka_unit_test(an_old_file_is_converted_when_it_is_written),
 		cmocka_unit_test(an_old_file_is_only_read_by_who_reads),
 	};
