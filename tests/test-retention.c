@@ -198,7 +198,7 @@ file_has(const char *path, const char *words)
 	buf_init(&bytes, 64 << 20);
 	if (file_read(&bytes, path, 64 << 20, &e) != 0)
 		return false;
-	found = memmem(bytes.data, bytes.len, words, strlen(words)) != NULL;
+	found = bytes.len > 0 && memmem(bytes.data, bytes.len, words, strlen(words)) != NULL;
 	buf_done(&bytes);
 	return found;
 }
