@@ -8,11 +8,11 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/filter-job.h"
+#include "filters/language.h"
 
 #include <glib.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,9 +199,7 @@ filter_job_run(struct filter_job *j, struct stream_job *stream, const struct fil
 {
 	struct err cause = {0}, e = {0};
 
-	setlocale(LC_ALL, "");
-	bindtextdomain("cardspool", LOCALEDIR);
-	textdomain("cardspool");
+	language_begin();
 	signal(SIGPIPE, SIG_IGN);
 	/* A card is two megabytes: fewer turns between filter and backend. Smaller is slower only.
 	 */

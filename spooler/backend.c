@@ -14,11 +14,12 @@
 #include "config.h"
 #include "spooler/spooler.h"
 
+#include "filters/language.h"
+
 #include <cups/backend.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <locale.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -352,9 +353,7 @@ main(int argc, char **argv)
 	enum pass_end end;
 	pid_t parent = getppid();
 
-	setlocale(LC_ALL, "");
-	bindtextdomain(PACKAGE, LOCALEDIR);
-	textdomain(PACKAGE);
+	language_begin();
 	if (argc == 1)
 		return discover();
 	if (argc != 6 && argc != 7) {

@@ -10,8 +10,9 @@
 #include "config.h"
 #include "spooler/spooler.h"
 
+#include "filters/language.h"
+
 #include <errno.h>
-#include <locale.h>
 #include <string.h>
 
 static const struct command *const command_tables[] = {commands_batch, commands_order,
@@ -161,10 +162,7 @@ main(int argc, char **argv)
 {
 	struct err e = {0};
 
-	setlocale(LC_ALL, "");
-	setlocale(LC_NUMERIC, "C");
-	bindtextdomain(PACKAGE, LOCALEDIR);
-	textdomain(PACKAGE);
+	language_begin();
 	int code = main_run(argc, argv, &e);
 	if (fflush(stdout) != 0 && code == 0)
 		code = err_set(&e, ERR_STORAGE, _("The output could not be written: %s."),
