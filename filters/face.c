@@ -146,14 +146,12 @@ static int
 half_panel_refuse(const struct template *t, enum side side, const struct picture *p,
 	const struct ribbon *ribbon, struct err *e)
 {
-	static const char *const kinds[BOX_KIND_COUNT] = {
-		"text", "photo", "seal", "barcode", "art"};
 	const char *name = "";
 
 	for (size_t i = 0; i < t->n_boxes; i++) {
 		const struct box *b = &t->boxes[i];
 		if (b->side == side && box_is_dye(b) && b->x + b->w == p->x + p->w)
-			name = b->field_name[0] ? b->field_name : kinds[b->kind];
+			name = box_name(b);
 	}
 	double mm = 25.4 / t->dpi;
 	return err_set(e, ERR_INPUT,

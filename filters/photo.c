@@ -67,9 +67,10 @@ photo_size_check(unsigned width, unsigned height, struct err *e)
 		width <= PHOTO_PIXELS_MAX / height)
 		return 0;
 	return err_set(e, ERR_INPUT,
-		_("the photo claims to be %u x %u pixels; a photo of a face is far smaller. Save "
-		  "it "
-		  "again."),
+		width && height ? _("the photo claims to be %u x %u pixels; a photo of a face is "
+				    "far smaller. Save it again.")
+				: _("the photo claims to be %u x %u pixels and shows nothing. Save "
+				    "it again."),
 		width, height);
 }
 

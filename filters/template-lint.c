@@ -44,11 +44,7 @@ struct lint {
 static const char *
 box_label(const struct box *b, char label[LABEL_LEN])
 {
-	static const char *const kinds[BOX_KIND_COUNT] = {
-		"text", "photo", "seal", "barcode", "art"};
-
-	snprintf(label, LABEL_LEN, "%s: box %s", template_sources[b->side],
-		b->field_name[0] ? b->field_name : kinds[b->kind]);
+	snprintf(label, LABEL_LEN, "%s: box %s", template_sources[b->side], box_name(b));
 	return label;
 }
 
@@ -271,6 +267,25 @@ schema_check(struct lint *l)
 		problems_warn(&l->problems, &e);
 }
 
+/* A copied folder whose schema still has the old name: pack would refuse it, or find the old one.
+ */
+static void
+name_check(struct lint *l)
+{
+	struct err e = {0};
+	char *whole = realpath(l->dir, NULL);
+	const char *slash = whole ? strrchr(whole, '/') : NULL;
+
+	if (slash && slash[1] && strcmp(slash + 1, l->schema->name)) {
+		err_set(&e, ERR_NONE,
+			_("%s: calls the template %s, but its folder is %s; cards are packed only "
+			  "when they agree."),
+			template_sources[SOURCE_SCHEMA], l->schema->name, slash + 1);
+		problems_warn(&l->problems, &e);
+	}
+	free(whole);
+}
+
 static void
 words_told(void *ctx, const struct err *e)
 {
@@ -338,11 +353,15 @@ template_check(const char *dir, problem_sink *sink, void *ctx, struct err *e)
 	overlaps_check(l);
 	if (l->schema && !l->problems.n)
 		schema_check(l);
+	if (l->schema)
+		name_check(l);
 	unsigned n = l->problems.n;
 	int rc = !n      ? 0
 		 : !sink ? err_set(e, l->problems.first.code, "%s", l->problems.first.text)
-			 : err_set(e, ERR_INPUT, _("%s: %u problems; the cards would be bad."), dir,
-				   n);
+			 : err_set(e, ERR_INPUT,
+				   n == 1 ? _("%s: %u problem; the cards would be bad.")
+					  : _("%s: %u problems; the cards would be bad."),
+				   dir, n);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		svg_destroy(l->svg[side]);
 	if (l->schema)

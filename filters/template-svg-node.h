@@ -1,5 +1,6 @@
 /*
- * template-svg-node.h - the parsed drawing, for template-svg.c and template-words.c only.
+ * template-svg-node.h - the parsed drawing, for the files that read it (template-svg.c, -words.c,
+ * -attributes.c) only.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -17,5 +18,13 @@ struct svg {
 
 /* doc as a drawing to render; NULL with e filled. The caller unrefs it. */
 RsvgHandle *svg_handle_open(const struct svg *s, xmlDoc *doc, struct err *e);
+
+bool placeholder_is(const xmlNode *node);
+/* Refuses, from node on with all its siblings, an attribute that is unknown, stands where it means
+ * nothing or holds another word than it may. */
+int svg_attributes_check(const struct svg *s, enum side side, const xmlNode *node, struct err *e);
+/* The fill of an element or of the groups around it as 0xRRGGBB, black if there is none. False: it
+ * is written in a way that is not understood. */
+bool svg_fill(const xmlNode *node, uint32_t *colour);
 
 #endif

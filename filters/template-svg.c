@@ -130,16 +130,12 @@ cs_number(
 	return *out >= min && *out <= max;
 }
 
-static bool
+bool
 placeholder_is(const xmlNode *node)
 {
 	return node->type == XML_ELEMENT_NODE &&
 	       xmlHasNsProp((xmlNode *)node, (const xmlChar *)"kind", (const xmlChar *)TEMPLATE_NS);
 }
-
-static const char *const known_attributes[] = {"kind", "field", "font", "size", "min-size", "align",
-	"fit", "ink", "format", "lines", "only", "name", "dpi", "barcode", "module", "show-if",
-	"chip", "stripe", "overlay"};
 
 bool
 svg_declares(const struct svg *s, const char *attribute)
@@ -148,21 +144,6 @@ svg_declares(const struct svg *s, const char *attribute)
 
 	return cs_get(xmlDocGetRootElement(s->doc), attribute, word, sizeof word) &&
 	       (!strcmp(word, "contact") || !strcmp(word, "back"));
-}
-
-static int
-attributes_check(const struct svg *s, const xmlNode *node, struct err *e)
-{
-	for (const xmlAttr *a = node->properties; a; a = a->next) {
-		bool known = !a->ns || strcmp((const char *)a->ns->href, TEMPLATE_NS);
-		for (size_t i = 0; !known && i < ARRAY_LEN(known_attributes); i++)
-			known = !strcmp((const char *)a->name, known_attributes[i]);
-		if (!known)
-			return err_set(e, ERR_INPUT,
-				_("%s: line %ld: \"%s\" is not a template attribute."), s->path,
-				xmlGetLineNo((xmlNode *)node), a->name);
-	}
-	return 0;
 }
 
 int
@@ -200,25 +181,6 @@ static const char *const align_words[ALIGN_COUNT] = {"left", "center", "right"};
 static const char *const fit_words[FIT_COUNT] = {"shrink", "wrap"};
 static const char *const ink_words[] = {"resin", "dye", "uv"};
 static const char *const only_words[] = {"mono", "colour"};
-
-/* From the attribute, or from the style that drawing programs write, which wins. */
-static uint32_t
-fill_colour(const xmlNode *node)
-{
-	xmlChar *plain = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"fill");
-	xmlChar *style = xmlGetNoNsProp((xmlNode *)node, (const xmlChar *)"style");
-	const char *fill = plain ? (const char *)plain : "";
-	uint32_t colour = 0;
-
-	for (const char *p = style ? (const char *)style : ""; (p = strstr(p, "fill:")); p++)
-		if (p == (const char *)style || strchr("; \t\n", p[-1]))
-			fill = p + strlen("fill:") + strspn(p + strlen("fill:"), " ");
-	if (fill[0] == '#' && strspn(fill + 1, "0123456789abcdefABCDEF") == 6)
-		colour = (uint32_t)strtoul(fill + 1, NULL, 16);
-	xmlFree(plain);
-	xmlFree(style);
-	return colour;
-}
 
 static int
 box_words(const struct svg *s, const xmlNode *node, struct box *b, struct err *e)
@@ -332,7 +294,9 @@ box_build(const struct svg *s, const xmlNode *node, struct box *b, struct err *e
 	b->size = (unsigned)lround(size * TEMPLATE_SIZE_UNIT);
 	b->min_size = (unsigned)lround(min_size * TEMPLATE_SIZE_UNIT);
 	b->lines = (uint8_t)lround(lines);
-	b->colour = fill_colour(node);
+	if (!svg_fill(node, &b->colour) && b->ink == INK_DYE)
+		return node_error(s, node, e,
+			_("the text's colour is the fill of its rectangle; write it as #rrggbb."));
 	return 0;
 }
 
@@ -385,24 +349,19 @@ box_place(const struct svg *s, RsvgHandle *handle, const xmlNode *node, unsigned
 }
 
 /* Walks all elements; gives every placeholder an id so that its geometry can be asked for. */
-static int
-placeholders_name(const struct svg *s, xmlNode *node, unsigned *n, struct err *e)
+static void
+placeholders_name(xmlNode *node, unsigned *n)
 {
 	for (; node; node = node->next) {
 		if (node->type != XML_ELEMENT_NODE)
 			continue;
-		int rc = attributes_check(s, node, e);
-		if (rc)
-			return rc;
 		if (placeholder_is(node)) {
 			char id[32];
 			snprintf(id, sizeof id, "cardspool-box-%u", ++*n);
 			xmlSetProp(node, (const xmlChar *)"id", (const xmlChar *)id);
 		}
-		if ((rc = placeholders_name(s, node->children, n, e)))
-			return rc;
+		placeholders_name(node->children, n);
 	}
-	return 0;
 }
 
 static int
@@ -438,11 +397,14 @@ svg_boxes(struct svg *s, enum side side, unsigned width, unsigned height, struct
 	const struct box like = {.side = (uint8_t)side, .field = -1, .lines = 1};
 	xmlNode *root = xmlDocGetRootElement(s->doc);
 	unsigned named = 0;
-	int rc = placeholders_name(s, root, &named, e);
+	int rc = svg_attributes_check(s, side, root, e);
 	char text[16];
 
-	if (rc || !named)
+	if (rc)
 		return rc;
+	placeholders_name(root, &named);
+	if (!named)
+		return 0;
 	/* librsvg tells places in the drawing's own size, which may be in millimetres. */
 	snprintf(text, sizeof text, "%u", width);
 	xmlSetProp(root, (const xmlChar *)"width", (const xmlChar *)text);

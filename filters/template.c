@@ -364,12 +364,21 @@ template_dpi(const struct template *t)
 	return t->dpi;
 }
 
+const char *
+box_name(const struct box *b)
+{
+	static const char *const kinds[BOX_KIND_COUNT] = {
+		"text", "photo", "seal", "barcode", "art"};
+
+	return b->field_name[0] ? b->field_name : kinds[b->kind];
+}
+
 bool
 template_box_get(const struct template *t, size_t i, struct template_box *out)
 {
 	if (i >= t->n_boxes)
 		return false;
 	const struct box *b = &t->boxes[i];
-	*out = (struct template_box){(enum side)b->side, b->x, b->y, b->w, b->h, b->field_name};
+	*out = (struct template_box){(enum side)b->side, b->x, b->y, b->w, b->h, box_name(b)};
 	return true;
 }

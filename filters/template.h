@@ -97,6 +97,8 @@ struct box {
 
 /* A field's value stands in the box: text and barcodes. */
 bool box_has_field(const struct box *b);
+/* What people call it: its field, or its kind. */
+const char *box_name(const struct box *b);
 /* The box's condition holds for these values. */
 bool box_is_shown(const struct box *b, char *const *values);
 

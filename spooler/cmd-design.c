@@ -104,7 +104,8 @@ check_run(int argc, char **argv, struct err *e)
 		putchar('\n');
 		json_decref(report);
 	} else if (!rc) {
-		printf(_("%s: good, %u warnings.\n"), argv[optind], f.warnings);
+		printf(ngettext("%s: good, %u warning.\n", "%s: good, %u warnings.\n", f.warnings),
+			argv[optind], f.warnings);
 	}
 	return rc;
 }

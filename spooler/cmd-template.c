@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PATH_LEN = 4096, PHOTO_MAX = 4 << 20, OPTIONS_MAX = 32 };
 
@@ -129,24 +130,18 @@ template_find(struct preview *p, const char *word, struct err *e)
 	return template_open(&p->template, p->dir, e);
 }
 
-/* Every problem but the first, which is the command's own error. */
 static void
 problem_print(void *ctx, const struct err *problem)
 {
-	bool *first = ctx;
-
-	if (problem->code == ERR_NONE) /* a warning; the face shows it */
-		return;
-	if (!*first)
-		fprintf(stderr, "cardspool: %s\n", problem->text);
-	*first = false;
+	(void)ctx;
+	if (problem->code != ERR_NONE) /* a warning: the face shows it */
+		fprintf(stderr, "%s\n", problem->text);
 }
 
 static int
 roster_read(struct preview *p, struct err *e)
 {
-	bool first = true;
-	char folder[PATH_LEN];
+	char folder[PATH_LEN], photos[PATH_LEN];
 	const char *slash = strrchr(p->source, '/');
 
 	if (!p->template_word)
@@ -156,8 +151,12 @@ roster_read(struct preview *p, struct err *e)
 		return rc;
 	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - p->source) : 1,
 		slash ? p->source : ".");
+	/* As pack: the folder photos beside the roster; where there is none, beside it. */
+	if (snprintf(photos, sizeof photos, "%s/photos", folder) >= (int)sizeof photos ||
+		access(photos, X_OK))
+		snprintf(photos, sizeof photos, "%s", folder);
 	rc = roster_load(&p->roster, template_schema(p->template), p->source,
-		p->photo_dir ? p->photo_dir : folder, problem_print, &first, e);
+		p->photo_dir ? p->photo_dir : photos, problem_print, NULL, e);
 	if (rc)
 		return rc;
 	if (p->record > p->roster->n_records)

@@ -119,6 +119,13 @@ def check_findings(work):
         check(f"warning: {words}", done.returncode == 0 and words in done.stdout, done.stdout + done.stderr)
         build = cardspool("template", "build", path)
         check("  and compiled", build.returncode == 0 and words in build.stderr, build.stderr)
+    path = folder(work, NUMBER + text(GOOD))
+    copied = path + "-copy"
+    shutil.copytree(path, copied)
+    done = cardspool("template", "check", copied)
+    check("a copied folder whose schema has the old name is told", done.returncode == 0 and "agree" in done.stdout and
+          "1 warning." in done.stdout, done.stdout + done.stderr)
+    shutil.rmtree(copied)
     path = folder(work, NUMBER + text(GOOD, 'cs:size="30" cs:show-if="编号=1"') + f'<rect {GOOD} cs:kind="barcode" '
                   'cs:barcode="code128" cs:field="编号" cs:show-if="编号!=1"/>')
     check("boxes that are never filled together may share a place", cardspool("template", "check", path).returncode == 0)
@@ -336,6 +343,14 @@ def check_photos(work):
     photo(face_png(240, 300))
     done = cardspool("preview", roster, "--template", path, "--side", "front", "--photos", photos, "-o", out)
     rows = png_rows(out) if not done.returncode else []
+    beside = cardspool("preview", roster, "--template", path, "--side", "front", "-o", out + ".2.png")
+    check("a roster's photos are looked for beside it", os.path.basename(photos) == "photos" and beside.returncode == 0 and
+          open(out, "rb").read() == open(out + ".2.png", "rb").read(), beside.stderr)
+    write(roster, "编号,姓名\n1,王\n2,李\n3,陈\n")
+    beside = cardspool("preview", roster, "--template", path, "-o", out + ".2.png")
+    check("every record without a photo is named", all(f"record {n} (line {n + 1})" in beside.stderr for n in (2, 3)) and
+          "2 problems" in beside.stderr, beside.stderr)
+    write(roster, "编号,姓名\n1,王\n")
     check("a PNG photo is previewed", rows and pixel(rows, 605, 105) == (250, 250, 250) and
           pixel(rows, 720, 235) == (40, 40, 40), done.stderr)
     done = pack()

@@ -17,6 +17,10 @@
 	"cs:kind='text' "                                                                          \
 	"cs:field='姓名' " FIXTURE_FONT " cs:size='24' cs:min-size='12'/></g>"
 
+#define FIXTURE_ROOT(attribute)                                                                    \
+	"<svg xmlns='http://www.w3.org/2000/svg' xmlns:cs='urn:cardspool:template:1' "             \
+	"viewBox='0 0 240 144' " attribute "/>"
+
 static int
 build(const char *front, const char *back, struct fixture *f, struct err *e)
 {
@@ -71,6 +75,22 @@ test_refused(void **state)
 		{FIXTURE_SVG("<rect cs:kind='photo' cs:overlay='full' width='9' height='9'/>"),
 			"overlay"},
 		{FIXTURE_SVG("<rect cs:ink='gold' width='9' height='9'/>"), "ink"},
+		{FIXTURE_SVG("<rect cs:only='color' width='9' height='9'/>"), "mono, colour"},
+		{FIXTURE_SVG("<rect cs:overlay='mask' width='9' height='9'/>"), "none"},
+		{FIXTURE_SVG("<rect cs:chip='contact' width='9' height='9'/>"), "svg element"},
+		{FIXTURE_SVG("<rect cs:field='姓名' width='9' height='9'/>"), "no kind"},
+		{FIXTURE_SVG("<g cs:show-if='姓名'><rect width='9' height='9'/></g>"), "no kind"},
+		{FIXTURE_SVG("<rect cs:kind='photo' cs:only='mono' width='9' height='9'/>"),
+			"fixed art"},
+		{FIXTURE_ROOT("cs:chip='yes'"), "contact"},
+		{FIXTURE_ROOT("cs:stripe='back'"), "back.svg"},
+		{FIXTURE_SVG("<rect cs:kind='text' cs:field='姓名' " FIXTURE_FONT " cs:size='9' "
+			     "cs:ink='dye' fill='url(#a)' width='90' height='30'/>"),
+			"#rrggbb"},
+		{FIXTURE_SVG(
+			 "<g style='fill:red'><rect cs:kind='text' cs:field='姓名' " FIXTURE_FONT
+			 " cs:size='9' cs:ink='dye' width='90' height='30'/></g>"),
+			"#rrggbb"},
 	};
 	(void)state;
 
@@ -150,9 +170,11 @@ test_boxes(void **state)
 	assert_int_equal(
 		build(FIXTURE_SVG(TEXT_BOX "<rect cs:kind='seal' x='5' y='60' width='40' "
 					   "height='40'/>"),
-			FIXTURE_SVG("<rect cs:kind='text' cs:field='日期' " FIXTURE_FONT
-				    " cs:size='10' cs:ink='dye' fill='#102030' cs:align='right' "
-				    "cs:format='YYYY-MM-DD' x='1' y='2' width='90' height='20'/>"),
+			FIXTURE_SVG("<g style='stroke-width:2; fill: #123'>"
+				    "<rect cs:kind='text' cs:field='日期' " FIXTURE_FONT
+				    " cs:size='10' cs:ink='dye' cs:align='right' "
+				    "cs:format='YYYY-MM-DD' x='1' y='2' width='90' height='20'/>"
+				    "</g>"),
 			&f, &e),
 		0);
 	assert_int_equal(template_open(&t, f.dir, &e), 0);
@@ -173,7 +195,7 @@ test_boxes(void **state)
 	assert_int_equal(b[2].side, SIDE_BACK);
 	assert_int_equal(b[2].ink, INK_DYE);
 	assert_int_equal(b[2].align, ALIGN_RIGHT);
-	assert_int_equal(b[2].colour, 0x102030);
+	assert_int_equal(b[2].colour, 0x112233);
 	assert_string_equal(b[2].format, "YYYY-MM-DD");
 	template_close(t);
 	fixture_destroy(&f);
