@@ -335,6 +335,8 @@ struct chip_id {
 struct station;
 struct station_driver {
 	const char *name; /* "nfc": the address is "nfc:" + a libnfc connection string */
+	/* The environment variable that leads its library to other readers of the same names; or NULL. */
+	const char *realm;
 	int (*open)(struct station **out, const char *address, struct err *e);
 	void (*close)(struct station *s);
 	int (*field_reset)(struct station *s, struct err *e);

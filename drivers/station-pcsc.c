@@ -365,6 +365,7 @@ pcsc_station_write(
 
 const struct station_driver station_pcsc = {
 	.name = "pcsc",
+	.realm = "PCSCLITE_CSOCK_NAME",
 	.open = pcsc_station_open,
 	.close = pcsc_station_close,
 	.field_reset = pcsc_station_field_reset,

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -65,9 +66,10 @@ address_lock_file(const char *kind, const char *address)
 }
 
 static int
-station_lock(int *out, const char *address, struct err *e)
+station_lock(int *out, const struct station_driver *driver, const char *address, struct err *e)
 {
-	char node[ADDRESS_MAX];
+	char node[ADDRESS_MAX], named[2 * ADDRESS_MAX];
+	const char *realm = driver->realm ? getenv(driver->realm) : NULL;
 	int fd;
 
 	if (address_node(address, node, sizeof node)) {
@@ -85,7 +87,8 @@ station_lock(int *out, const char *address, struct err *e)
 			goto refused;
 		}
 	} else {
-		fd = address_lock_file("station", address);
+		snprintf(named, sizeof named, "%s%s%s", address, realm ? "@" : "", realm ? realm : "");
+		fd = address_lock_file("station", named);
 		if (fd < 0)
 			return err_set(e, ERR_STORAGE, _("The lock of chip reader %s in %s: %s."),
 				address, LOCK_FOLDER, strerror(errno));
@@ -126,7 +129,7 @@ station_open(struct station **out, const char *address, struct err *e)
 			_("%s: not the address of a chip reader; write it like "
 			  "nfc:pn532_uart:/dev/ttyUSB0:115200 or pcsc:NAME."),
 			address);
-	int rc = station_lock(&fd, address, e);
+	int rc = station_lock(&fd, driver, address, e);
 	if (rc)
 		return rc;
 	rc = driver->open(out, address + prefix + 1, e);
