@@ -471,6 +471,9 @@ int chip_read(struct station *s, const struct chip_id *id, const struct chip_key
 	uint64_t blocks, struct chip_image *out, struct err *e);
 /* True if every sector answers to the transport key: a blank chip. */
 int chip_blank(struct station *s, const struct chip_id *id, bool *blank, struct err *e);
+/* How many sectors are as delivered, and how many open with these keys; the rest is somebody else's, or torn. */
+int chip_sectors(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
+	unsigned *fresh, unsigned *own, struct err *e);
 /* In mifare-session.c. FAULT_CHIP_TYPE: not a MIFARE Classic 1K. */
 int chip_type_check(const struct chip_id *id, struct err *e);
 /* Waits up to wait_ms for exactly one chip; FAULT_NO_CHIP, FAULT_CHIP_TWO, FAULT_CHIP_TYPE. */

@@ -462,3 +462,24 @@ chip_blank(struct station *s, const struct chip_id *id, bool *blank, struct err 
 		*e = cause;
 	return rc;
 }
+
+int
+chip_sectors(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
+	unsigned *fresh, unsigned *own, struct err *e)
+{
+	struct chip_session c = {.station = s, .id = id, .keys = keys};
+	struct err cause = {0};
+	int rc = session_select(&c, true, e);
+
+	*fresh = *own = 0;
+	for (unsigned i = 0; rc == 0 && i < CHIP_SECTORS; i++) {
+		rc = probe_sector(&c, i, true, &cause);
+		*fresh += rc == 0 && c.sector[i] == CHIP_KEYS_TRANSPORT;
+		*own += rc == 0 && c.sector[i] == CHIP_KEYS_CARD;
+		if (rc && cause.fault == FAULT_CHIP_TRAILER)
+			rc = 0;
+		else if (rc && e)
+			*e = cause;
+	}
+	return rc;
+}

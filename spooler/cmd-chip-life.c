@@ -190,19 +190,81 @@ transport_read(uint8_t out[SLE4442_PSC_LEN], bool asked, struct err *e)
 		  : 0;
 }
 
+/* What is on an MF1 chip, with the keys of one version of the masters or as delivered. */
+struct mifare_stage {
+	unsigned fresh, own; /* sectors; together CHIP_SECTORS, or the chip is nobody's here */
+};
+
+/* Looks with the current masters, then with every older version; l->source is left set to those
+ * that open it. */
+static int
+mifare_look(struct life *l, struct mifare_stage *out, struct err *e)
+{
+	const struct chip_image none = {0};
+	struct chip_keys keys;
+	int rc = 0;
+
+	*out = (struct mifare_stage){0};
+	for (unsigned version = 0; rc == 0 && version <= UINT8_MAX; version++) {
+		l->source.ctx = KEYD_CTX(l->keyd_fd, version);
+		rc = l->source.card_keys(l->source.ctx, &l->id, &none, &keys, version ? NULL : e);
+		if (rc && version) { /* most numbers have no masters */
+			rc = 0;
+			continue;
+		}
+		if (rc == 0)
+			rc = chip_sectors(l->station, &l->id, &keys, &out->fresh, &out->own, e);
+		if (out->own || out->fresh == CHIP_SECTORS)
+			break;
+	}
+	if (rc == 0 && !out->own) { /* the current ones, if keyd still has them */
+		l->source.ctx = KEYD_CTX(l->keyd_fd, 0);
+		rc = l->source.card_keys(l->source.ctx, &l->id, &none, &keys, e);
+	}
+	explicit_bzero(&keys, sizeof keys);
+	if (rc == 0 && out->fresh + out->own < CHIP_SECTORS)
+		rc = fault_set(e, out->own ? FAULT_CHIP_TRAILER : FAULT_CHIP_USED,
+			"sectors that open with no key of ours");
+	return rc;
+}
+
+/* An encoding that was broken off between two trailers: the sectors that are open still get their
+ * keys. */
+static int
+mifare_close(struct life *l, const struct mifare_stage *stage, struct err *e)
+{
+	const struct chip_image none = {0};
+
+	return stage->own && stage->fresh
+		       ? chip_encode(l->station, &l->id, &none, &l->source, true, NULL, e)
+		       : 0;
+}
+
+static uint64_t
+data_blocks(unsigned first)
+{
+	uint64_t blocks = 0;
+
+	for (unsigned b = first; b < CHIP_BLOCKS; b++)
+		if (b % CHIP_SECTOR_BLOCKS != CHIP_SECTOR_BLOCKS - 1)
+			blocks |= UINT64_C(1) << b;
+	return blocks;
+}
+
+/* What a broken-off encoding left is cleared before its sector is closed. */
 static int
 mifare_init(struct life *l, struct err *e)
 {
-	const struct chip_image none = {0};
-	bool blank = false;
-	int rc = chip_blank(l->station, &l->id, &blank, e);
+	const struct chip_image empty = {.data = data_blocks(1)};
+	struct mifare_stage stage;
 
-	if (rc == 0 && l->burn)
-		rc = err_set(e, ERR_USAGE, "%s",
+	if (l->burn)
+		return err_set(e, ERR_USAGE, "%s",
 			_("--burn is for memory cards; this chip has nothing to burn."));
-	if (rc == 0 && !blank)
-		rc = fault_set(e, FAULT_CHIP_USED, "transport keys refused");
-	return rc ? rc : chip_encode(l->station, &l->id, &none, &l->source, false, NULL, e);
+	int rc = mifare_look(l, &stage, e);
+	if (rc == 0 && stage.own == CHIP_SECTORS)
+		rc = fault_set(e, FAULT_CHIP_USED, "has keys of its own already");
+	return rc ? rc : chip_encode(l->station, &l->id, &empty, &l->source, true, NULL, e);
 }
 
 static int
@@ -289,14 +351,15 @@ uid_free(struct life *l, struct err *e)
 	return rc == 0 && row.id ? fault_set(e, FAULT_UID_ISSUED, l->number) : rc;
 }
 
-/* A blank chip is encoded whole; one that was initialised, or begun, gets its data. */
+/* A blank chip is encoded whole; one that was initialised gets its data, one that was begun its
+ * last keys first. */
 static int
 mifare_issue(struct life *l, struct err *e)
 {
 	char file[PATH_LEN];
 	struct chip_map *map = NULL;
 	struct chip_image image = {0};
-	bool blank = false;
+	struct mifare_stage stage;
 	int rc = uid_free(l, e);
 
 	if (rc == 0)
@@ -306,10 +369,13 @@ mifare_issue(struct life *l, struct err *e)
 	if (rc == 0)
 		rc = chip_image_build(&image, map, l->schema, l->records->records, e);
 	if (rc == 0)
-		rc = chip_blank(l->station, &l->id, &blank, e);
+		rc = mifare_look(l, &stage, e);
 	if (rc == 0)
-		rc = blank ? chip_encode(l->station, &l->id, &image, &l->source, false, NULL, e)
-			   : chip_update(l->station, &l->id, &image, &l->source, NULL, e);
+		rc = mifare_close(l, &stage, e);
+	if (rc == 0)
+		rc = stage.own
+			     ? chip_update(l->station, &l->id, &image, &l->source, NULL, e)
+			     : chip_encode(l->station, &l->id, &image, &l->source, false, NULL, e);
 	chip_map_destroy(map);
 	explicit_bzero(&image, sizeof image);
 	return rc;
@@ -373,16 +439,15 @@ static int
 mifare_void(struct life *l, struct err *e)
 {
 	const struct key_source source = {.card_keys = void_keys, .ctx = &l->source};
-	struct chip_image image = {.mac = 6};
-	bool blank = false;
-	int rc = chip_blank(l->station, &l->id, &blank, e);
+	const struct chip_image image = {.mac = 6, .data = data_blocks(4)};
+	struct mifare_stage stage;
+	int rc = mifare_look(l, &stage, e);
 
-	for (unsigned b = 4; b < CHIP_BLOCKS; b++)
-		if (b % CHIP_SECTOR_BLOCKS != CHIP_SECTOR_BLOCKS - 1)
-			image.data |= UINT64_C(1) << b;
-	if (rc == 0 && blank)
+	if (rc == 0 && !stage.own)
 		rc = err_set(
 			e, ERR_MISSING, "%s", _("This chip is blank; there is nothing to void."));
+	if (rc == 0)
+		rc = mifare_close(l, &stage, e);
 	return rc ? rc : chip_update(l->station, &l->id, &image, &source, NULL, e);
 }
 

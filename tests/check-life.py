@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""check-life.py - chip init, personalise and void of MF1 chips, broken off at every single write.
+
+At each write of each verb the power is cut, the chip leaves the field, or the write is carried out nowhere and
+answered. The same command, given again, makes the chip byte-equal to one that was never disturbed, or refuses it both
+times with its reason (a torn trailer, whose keys nobody can know). A chip that was called done is never anything else
+than the plan. Then what interruptions and rotations leave behind: another verb, another record, older masters.
+
+LIFE_WRITES="1 16 48" tries only these.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.environ.get("srcdir", "."), "tests"))
+import chipdecode  # noqa: E402
+
+SRC = os.environ.get("srcdir", ".")
+BUILD = os.path.abspath(os.environ.get("builddir", "."))
+UID = "04A1B2C3D4E5F6"
+TRANSPORT = bytes.fromhex("ffffffffffffff078069ffffffffffff")
+failed = 0
+
+
+def check(good, what, said=""):
+    global failed
+    failed += not good
+    print(("ok - " if good else "not ok - ") + what + ("" if good else f" ({str(said).strip()[:400]})"), flush=True)
+
+
+class Desk:
+    """One chip, one reader, a configuration of its own; the chip's memory lies in a file between the calls."""
+
+    def __init__(self, folder):
+        self.folder, self.chip = folder, os.path.join(folder, "chip")
+        self.link = os.path.join(folder, "reader")
+        self.env = dict(os.environ, CARDSPOOL_CONF=os.path.join(folder, "conf"), LC_ALL="C.UTF-8")
+        with open(self.env["CARDSPOOL_CONF"], "w") as f:
+            f.write(f"[paths]\nledger={folder}/ledger.db\nkeys={folder}/keys\nkey-secret={folder}/secret\n"
+                    f"templates={BUILD}/templates\nrun={folder}\n[station]\n"
+                    f"default=nfc:pn532_uart:{self.link}:115200\n[cards]\nchip-wait-ms=300\n")
+        with open(os.path.join(SRC, "tests/data/roster.csv"), encoding="utf-8-sig", newline="") as f:
+            rows = list(csv.reader(f))
+        self.rosters = [os.path.join(folder, f"{i}.csv") for i in (1, 2)]
+        for i, path in enumerate(self.rosters):
+            with open(path, "w", encoding="utf-8", newline="") as f:
+                csv.writer(f).writerows([rows[0], rows[1 + i]])
+
+    def cardspool(self, *words):
+        return subprocess.run([f"{BUILD}/cardspool", *words], env=self.env, capture_output=True, timeout=60)
+
+    def words(self, verb, record=0):
+        more = ["--template", "special-operation", self.rosters[record]] if verb == "personalise" else []
+        return ["chip", verb, *more]
+
+    def run(self, verb, memory, *fault, record=0):
+        """Status, what was said, and the chip's memory afterwards; memory None: a chip as delivered."""
+        load = []
+        if memory is not None:
+            with open(self.chip + ".in", "wb") as f:
+                f.write(memory)
+            load = ["--load", self.chip + ".in"]
+        done = subprocess.run([f"{BUILD}/tests/emulator-pn532", "--uid", UID, *load, *fault, "--image", self.chip,
+                               self.link, f"{BUILD}/cardspool", *self.words(verb, record)], env=self.env,
+                              capture_output=True, text=True, timeout=60)
+        with open(self.chip, "rb") as f:
+            return done.returncode, done.stdout + done.stderr, f.read()
+
+
+def disturb(desk, verb, before, plan, n, fault):
+    """None, or what went wrong when this fault struck at the n-th write."""
+    status, said, half = desk.run(verb, before, "--" + fault, str(n))
+    if status == 0:
+        return None if half == plan else ("called done", said)
+    if said.count("\n") != 1:
+        return "more than one line", said
+    again, told, memory = desk.run(verb, half)
+    if again == 0:
+        return None if memory == plan else ("resumed to something else", said, told)
+    torn = fault == "tear" and memory == half and "chip" in told.lower() and told.count("\n") == 1
+    return None if torn and half != plan else ("not resumed", status, said, again, told)
+
+
+def every_write(desk, verb, before, plan, name):
+    old = before or bytes(16) * 3 + TRANSPORT
+    n_writes = 48 if before is None and verb == "personalise" else 16 if before is None else \
+        sum(old[16 * b:16 * b + 16] != plan[16 * b:16 * b + 16] for b in range(1, 64))
+    wanted = [int(n) for n in os.environ.get("LIFE_WRITES", "").split()]
+    places = [n for n in range(1, n_writes + 1) if not wanted or n in wanted]
+    for fault in "tear", "remove", "lose":
+        bad = [(n, why) for n in places if (why := disturb(desk, verb, before, plan, n, fault))]
+        check(not bad and places, f"{name}: {fault} at {len(places)} of {n_writes} writes", bad[:3])
+
+
+def is_empty(memory):
+    return not any(any(memory[16 * b:16 * b + 16]) for b in range(1, 64) if b % 4 != 3)
+
+
+def others(desk, init, issued, void):
+    """What a chip that was left half done is to the next command."""
+    half = desk.run("personalise", None, "--remove", "40")[2]
+    opened = sum(half[64 * s + 48:64 * s + 64] == TRANSPORT for s in range(16))
+    check(0 < opened < 16 and any(half[16:48]), "a chip between two trailers, with its data and MAC", opened)
+    status, said, memory = desk.run("init", half)
+    check(status == 69 and memory != init and said.count("\n") == 1, "init does not bless what stands in closed sectors",
+          (status, said))
+    status, said, memory = desk.run("void", half)
+    check(status == 0 and is_empty(memory), "void clears it, and closes it", (status, said))
+    check(memory == void, "byte-equal to a finished card that was voided")
+    status, said, memory = desk.run("personalise", half, record=1)
+    with open(desk.rosters[1], encoding="utf-8", newline="") as f:
+        other = list(csv.DictReader(f))[0]
+    check(status == 0 and chipdecode.fields(memory)["证号"] == other["证号"].upper(),
+          "another record takes its place whole", (status, said))
+    left = desk.run("personalise", None, "--remove", "20")[2]
+    check(not is_empty(left), "a chip with data under transport keys")
+    status, said, memory = desk.run("init", left)
+    check(status == 0 and memory == init, "init leaves nothing of it", (status, said))
+    begun = desk.run("init", None, "--remove", "8")[2]
+    status, said, memory = desk.run("personalise", begun)
+    check(status == 0 and memory == issued, "personalise finishes an interrupted init", (status, said))
+    broken = bytearray(init)
+    broken[64 * 9 + 54] ^= 1
+    for verb in "init", "personalise", "void":
+        status, said, memory = desk.run(verb, bytes(broken))
+        check(status == 69 and memory == bytes(broken) and said.count("\n") == 1,
+              f"{verb}: contradicting access bits in one sector, nothing written", (status, said))
+
+
+def rotated(desk, init, issued):
+    desk.cardspool("key", "rotate")
+    status, said, memory = desk.run("personalise", init)
+    check(status == 0 and memory == issued, "a chip initialised under the older masters is personalised with them", said)
+    status, said, memory = desk.run("void", issued)
+    check(status == 0 and is_empty(memory), "a card of the older masters is voided", said)
+    status, said, memory = desk.run("init", None)
+    check(status == 0 and memory != init, "a new chip gets the new ones", said)
+
+
+def main():
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cs-life.") as folder:
+        desk = Desk(folder)
+        desk.cardspool("key", "create")
+        status, said, init = desk.run("init", None)
+        check(status == 0 and is_empty(init), "a blank chip is initialised", said)
+        status, said, issued = desk.run("personalise", None)
+        check(status == 0 and not is_empty(issued), "a blank chip is personalised", said)
+        status, said, void = desk.run("void", issued)
+        check(status == 0 and is_empty(void) and void == init, "a card is voided", said)
+        every_write(desk, "init", None, init, "init")
+        every_write(desk, "personalise", None, issued, "personalise a blank chip")
+        every_write(desk, "personalise", init, issued, "personalise an initialised chip")
+        every_write(desk, "void", issued, void, "void")
+        others(desk, init, issued, void)
+        rotated(desk, init, issued)
+    print(f"{time.monotonic() - started:.0f} s")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
