@@ -725,6 +725,7 @@ extern const struct command commands_ledger[];   /* job, failure, ledger */
 extern const struct command commands_card[];     /* card */
 extern const struct command commands_failure[];  /* failure */
 extern const struct command commands_person[];   /* person */
+extern const struct command commands_report[];   /* failure report */
 extern const struct command commands_fault[];    /* fault list */
 extern const struct command commands_station[];  /* station list, station check */
 extern const struct command commands_key[];      /* key create */

@@ -101,10 +101,11 @@ must(const struct history *h, int rc)
 }
 
 static void
-card_to(struct history *h, struct card_row *row, enum card_state to, int64_t seconds)
+card_to(struct history *h, const struct machine *m, struct card_row *row, enum card_state to,
+	int64_t seconds)
 {
 	char hash[2 * HASH_LEN + 1], uid[UID_HEX_MAX];
-	struct card_facts facts = {.printer_serial = NULL};
+	struct card_facts facts = {.printer_serial = m->serial};
 
 	now_ms += seconds * 1000;
 	snprintf(uid, sizeof uid, "04%012llx", (unsigned long long)row->id * 2654435761u);
@@ -198,36 +199,36 @@ card_make(struct history *h, const struct machine *m, struct card_row *row)
 		failure_end(h, NULL);
 		bad = NULL;
 	}
-	card_to(h, row, CARD_FEEDING, 1);
+	card_to(h, m, row, CARD_FEEDING, 1);
 	if (!at_feed || !lost) {
-		card_to(h, row, CARD_AT_STATION, 3);
-		card_to(h, row, CARD_ENCODING, 1);
+		card_to(h, m, row, CARD_AT_STATION, 3);
+		card_to(h, m, row, CARD_ENCODING, 1);
 	}
 	if (bad && strcmp(bad->step, "encode") != 0 && !at_feed) {
-		card_to(h, row, CARD_ENCODED, 2);
-		card_to(h, row, CARD_PRINTING, 1);
+		card_to(h, m, row, CARD_ENCODED, 2);
+		card_to(h, m, row, CARD_PRINTING, 1);
 	}
 	if (bad) {
 		failure_have(h, row, bad);
 		if (lost && fault->action == FAULT_REJECT)
-			card_to(h, row, CARD_REJECTING, 1);
+			card_to(h, m, row, CARD_REJECTING, 1);
 		if (lost)
-			card_to(h, row,
+			card_to(h, m, row,
 				fault->action == FAULT_REJECT ? CARD_REJECTED : CARD_SPOILED, 3);
 		failure_end(h, lost ? "fresh card" : NULL);
 	}
 	if (lost) {
 		must(h, ledger_card_retry(h->ledger, row, &fresh, &h->e));
 		*row = fresh;
-		card_to(h, row, CARD_FEEDING, 1);
-		card_to(h, row, CARD_AT_STATION, 3);
-		card_to(h, row, CARD_ENCODING, 1);
+		card_to(h, m, row, CARD_FEEDING, 1);
+		card_to(h, m, row, CARD_AT_STATION, 3);
+		card_to(h, m, row, CARD_ENCODING, 1);
 	}
 	if (row->state == CARD_ENCODING)
-		card_to(h, row, CARD_ENCODED, 2);
+		card_to(h, m, row, CARD_ENCODED, 2);
 	if (row->state == CARD_ENCODED)
-		card_to(h, row, CARD_PRINTING, 1);
-	card_to(h, row, CARD_DONE, 24);
+		card_to(h, m, row, CARD_PRINTING, 1);
+	card_to(h, m, row, CARD_DONE, 24);
 	h->n_cards++;
 }
 

@@ -1,0 +1,131 @@
+/*
+ * report.h - the failure log as pictures and pages: words, figures, charts, HTML, PDF.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+#ifndef CARDSPOOL_REPORT_H
+#define CARDSPOOL_REPORT_H
+
+#include "spooler/failure.h"
+
+/* ---- words (report-words.c): pages speak two languages at once, whatever the locale is ---- */
+
+enum language { LANGUAGE_EN, LANGUAGE_ZH, LANGUAGE_COUNT };
+int language_parse(const char *name); /* "en", "zh", "zh-CN" …; -1 */
+enum language language_of_locale(void);
+const char *say(enum language l, const char *english);
+const char *say_fault(enum language l, const char *code);  /* short; the code itself when unknown */
+const char *say_remedy(enum language l, const char *code); /* "" when unknown */
+void say_duration(enum language l, char *out, size_t max, int64_t ms); /* "7 min" */
+void say_time(char *out, size_t max, int64_t ms);                      /* local, "" for 0 */
+void say_day(char *out, size_t max, int64_t ms);
+
+/* ---- figures (failure-sum.c) ---- */
+
+enum fault_kind { KIND_JAM, KIND_SUPPLY, KIND_CHIP, KIND_OTHER, KIND_COUNT };
+extern const char *const fault_kind_names[KIND_COUNT]; /* for say() */
+enum fault_kind fault_kind_of(const char *code);
+
+enum {
+	REPORT_BINS_MAX = 64,
+	REPORT_CAUSES_MAX = 64,
+	REPORT_MACHINES_MAX = 32,
+	REPORT_ROWS_MAX = 2000,
+	CLEAR_BINS = 6
+};
+extern const char *const clear_bin_names[CLEAR_BINS];
+
+struct report_cause {
+	char code[32];
+	unsigned n, n_cleared;
+	int64_t clear_ms; /* of the cleared ones together */
+};
+struct report_machine {
+	char model[64], serial[64];
+	unsigned cards, failures, jams, cards_lost, cleaning_due;
+	int64_t work_ms;                    /* of its jobs that ended */
+	int64_t prints, head_life;          /* over all time */
+	int64_t cleaned_ms, since_cleaning; /* 0: never; good cards since then */
+};
+struct report_row {
+	struct failure_row failure;
+	int64_t reviewed_ms;
+	char signature[17]; /* its first digits */
+};
+struct report {
+	int64_t from_ms, to_ms; /* to_ms is not included */
+	const char *machine;    /* NULL: all */
+	unsigned months;        /* a review is overdue after so many */
+	unsigned n, n_open, n_reviewed, n_waiting, n_overdue, n_jams;
+	unsigned cards, cards_lost, panels_lost;
+	int64_t work_ms, clear_mean_ms, clear_median_ms;
+	unsigned n_bins, bin_days;
+	struct {
+		int64_t begin_ms;
+		unsigned n[KIND_COUNT];
+	} bins[REPORT_BINS_MAX];
+	unsigned n_causes, n_machines, clear_bins[CLEAR_BINS];
+	struct report_cause causes[REPORT_CAUSES_MAX]; /* most frequent first */
+	struct report_machine machines[REPORT_MACHINES_MAX];
+	struct report_row *rows; /* the newest; malloc'd */
+	size_t n_rows;
+	char ledger[40]; /* its own name */
+	int64_t made_ms;
+};
+/* from, to and machine are set by the caller; from 0: three calendar months before to, to 0: now.
+ * n_rows: how many rows at most, 0 none. report_done frees. */
+int report_gather(struct ledger *l, struct report *r, size_t n_rows, struct err *e);
+void report_done(struct report *r);
+
+/* ---- charts (chart.c) on a canvas (chart-svg.c, chart-cairo.c) ---- */
+
+enum anchor { ANCHOR_START, ANCHOR_MIDDLE, ANCHOR_END };
+struct canvas {
+	void (*rect)(struct canvas *c, double x, double y, double w, double h, const char *colour);
+	void (*line)(struct canvas *c, double x1, double y1, double x2, double y2, double width,
+		const char *colour);
+	/* y: the base line. max_width 0: as wide as it is. */
+	void (*text)(struct canvas *c, double x, double y, double size, enum anchor anchor,
+		bool bold, const char *colour, double max_width, const char *text);
+	void *ctx;
+};
+struct chart {
+	const char *id, *title; /* for say() */
+	double height;          /* of a width of CHART_WIDTH */
+	void (*draw)(struct canvas *c, const struct report *r, enum language l);
+};
+#define CHART_WIDTH 511.0
+extern const struct chart charts[];
+extern const size_t n_charts;
+
+/* Text that grows, with the first error kept. */
+struct html {
+	struct buf buf;
+	int rc;
+	struct err *e;
+	enum language lang;
+};
+void html_init(struct html *h, enum language l, struct err *e);
+void html_put(struct html *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void html_text(struct html *h, const char *text); /* escaped, control bytes as a mark */
+void html_say(struct html *h, const char *english);
+void chart_svg(struct html *h, const struct chart *c, const struct report *r);
+struct canvas chart_cairo(void *cairo, enum language l);
+
+/* ---- pages (report-html.c, report-pdf.c): complete files into out ---- */
+
+int report_html(const struct report *r, enum language l, struct buf *out, struct err *e);
+int report_pdf(const struct report *r, enum language l, struct buf *out, struct err *e);
+/* What both show: figures of the head, a name and a value each. */
+struct report_figure {
+	const char *name;
+	char value[48];
+};
+enum { REPORT_FIGURES = 8 };
+void report_figures(
+	const struct report *r, enum language l, struct report_figure out[REPORT_FIGURES]);
+void report_range(const struct report *r, enum language l, char *out, size_t max);
+void html_report_body(struct html *h, const struct report *r);
+extern const char report_style[];
+
+#endif
