@@ -114,75 +114,6 @@ renderer_look(struct renderer *r, const struct print_look *look, struct err *e)
 	return rc;
 }
 
-static bool
-box_is_dye(const struct box *b)
-{
-	return b->ink != INK_UV && b->kind != BOX_BARCODE &&
-	       (b->kind != BOX_TEXT || b->ink == INK_DYE);
-}
-
-/* The smallest rectangle around all boxes of a side that need dye; w = 0 if there is none. */
-static struct picture
-picture_around(const struct template *t, enum side side)
-{
-	unsigned x0 = t->width, y0 = t->height, x1 = 0, y1 = 0;
-
-	for (size_t i = 0; i < t->n_boxes; i++) {
-		const struct box *b = &t->boxes[i];
-		if (b->side != side || !box_is_dye(b))
-			continue;
-		x0 = b->x < x0 ? b->x : x0;
-		y0 = b->y < y0 ? b->y : y0;
-		x1 = b->x + b->w > x1 ? b->x + b->w : x1;
-		y1 = b->y + b->h > y1 ? b->y + b->h : y1;
-	}
-	if (x1 <= x0 || y1 <= y0)
-		return (struct picture){0};
-	return (struct picture){x0, y0, x1 - x0, y1 - y0, NULL};
-}
-
-/* Names the box that reaches farthest out of the half panel when this begins at the first one. */
-static int
-half_panel_refuse(const struct template *t, enum side side, const struct picture *p,
-	const struct ribbon *ribbon, struct err *e)
-{
-	const char *name = "";
-
-	for (size_t i = 0; i < t->n_boxes; i++) {
-		const struct box *b = &t->boxes[i];
-		if (b->side == side && box_is_dye(b) && b->x + b->w == p->x + p->w)
-			name = box_name(b);
-	}
-	double mm = 25.4 / t->dpi;
-	return err_set(e, ERR_INPUT,
-		_("Template %s: the colour of box %s reaches %.1f mm beyond the half panel of "
-		  "ribbon %s, which is %.1f mm wide. Move it, or use a ribbon with full panels."),
-		t->name, name, (p->w - ribbon->dye_lines) * mm, ribbon->name,
-		ribbon->dye_lines * mm);
-}
-
-/* A half panel is laid where photo and seal are; the rest of the side is black only. */
-static int
-dye_window(struct job *j, const struct ribbon *ribbon, struct err *e)
-{
-	const struct template *t = j->r->template;
-	struct picture p = picture_around(t, j->side);
-
-	j->line0 = 0;
-	j->line1 = t->width;
-	if (!ribbon->dye_lines || ribbon->dye_lines >= t->width)
-		return 0;
-	if (p.w > ribbon->dye_lines)
-		return half_panel_refuse(t, j->side, &p, ribbon, e);
-	unsigned room = ribbon->dye_lines - p.w;
-	unsigned first = p.x > room / 2 ? p.x - room / 2 : 0;
-	if (first > t->width - ribbon->dye_lines)
-		first = t->width - ribbon->dye_lines;
-	j->line0 = first;
-	j->line1 = first + ribbon->dye_lines;
-	return 0;
-}
-
 static int
 plane_copy(struct plane *p, unsigned bits, const struct template *t, const uint8_t *from,
 	struct err *e)
@@ -425,8 +356,10 @@ face_render(struct renderer *r, const struct record *rec, const uint8_t *photo, 
 	int rc = uv_check(&j, ribbon, panels, e);
 	if (rc)
 		goto out;
-	if ((j.dye || j.k) && ((rc = dye_window(&j, ribbon, e)) || (rc = ground_copy(&j, e)) ||
-				      (rc = pictures_draw(&j, e)) || (rc = texts_draw(&j, e))))
+	if ((j.dye || j.k) &&
+		((rc = dye_window(r->template, side, ribbon, &j.line0, &j.line1, e)) ||
+			(rc = ground_copy(&j, e)) || (rc = pictures_draw(&j, e)) ||
+			(rc = texts_draw(&j, e))))
 		goto out;
 	if (j.dye && !j.k)
 		resin_to_dye(out, r->look.dye);

@@ -10,6 +10,22 @@
 
 #include <pango/pangocairo.h>
 
+/* ---- where dye is needed (half-panel.c)
+ * ---------------------------------------------------------
+ */
+
+bool box_is_dye(const struct box *b);
+/*
+ * Of upright artwork, words 0xXXRRGGBB, pitch words a row: lines [*x0, *x1) hold all that mono
+ * (feed orientation, as struct art) does not show, and all bright colour. Both 0: there is none.
+ */
+void colour_extent(const uint32_t *rgb, size_t pitch, const uint8_t *mono, unsigned w, unsigned h,
+	unsigned *x0, unsigned *x1);
+/* Dye is printed on lines [*line0, *line1) of a side, the rest of it is black only. ERR_INPUT: the
+ * ribbon's half panel does not hold what must be colour. */
+int dye_window(const struct template *t, enum side side, const struct ribbon *ribbon,
+	unsigned *line0, unsigned *line1, struct err *e);
+
 /* ---- text (face-text.c) -----------------------------------------------------------------------
  */
 
@@ -86,6 +102,8 @@ struct picture {
 	uint32_t *pixels; /* pitch = w */
 };
 
+/* The smallest rectangle around all boxes of a side that need dye; w = 0 if there is none. */
+struct picture picture_around(const struct template *t, enum side side);
 /* Fills the box's part of the picture with the photo, cropped in the middle to the box's shape. */
 int picture_photo(
 	struct picture *p, const struct box *box, const uint8_t *photo, size_t len, struct err *e);

@@ -161,6 +161,23 @@ dye_add(struct build *b, enum side side, size_t at[8], struct err *e)
 	return rc;
 }
 
+/* Notes the lines whose fixed colour a half panel has to hold. */
+static int
+colour_add(struct build *b, enum side side, const uint8_t *mono, uint8_t *head, struct err *e)
+{
+	unsigned x0 = 0, x1 = 0;
+	cairo_surface_t *surface = layer_draw(b, side, SVG_FIRM, NULL, e);
+
+	if (!surface)
+		return e ? e->code : ERR_INPUT;
+	colour_extent((const uint32_t *)(const void *)cairo_image_surface_get_data(surface),
+		(size_t)cairo_image_surface_get_stride(surface) / 4, mono, b->width, b->height, &x0,
+		&x1);
+	cairo_surface_destroy(surface);
+	le32_put(head + 36, x1 << 16 | x0);
+	return 0;
+}
+
 /* The overlay without what is drawn with overlay="none", of any colour; *at stays 0 when it is
  * whole. */
 static int
@@ -214,7 +231,7 @@ side_build(struct build *b, enum side side, struct err *e)
 	le32_put(head, 1);
 	for (int i = 0; i < 8; i++)
 		le32_put(head + 4 + 4 * i, (uint32_t)at[i]);
-	return 0;
+	return colour_add(b, side, data + at[5], head, e);
 }
 
 /* ---- the seal

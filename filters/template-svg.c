@@ -446,6 +446,7 @@ layer_keeps(enum svg_layer layer, int ink, int only, bool bare)
 		[SVG_RESIN] = {.resin = true, .colour = true},
 		[SVG_MONO] = {.dye = true, .resin = true, .mono = true},
 		[SVG_PAPER] = {.dye = true, .resin = true, .colour = true},
+		[SVG_FIRM] = {.dye = true},
 		[SVG_UV] = {.uv = true, .mono = true, .colour = true},
 		[SVG_BARE] = {0},
 		[SVG_ALL] = {true, true, true, true, true},

@@ -19,6 +19,7 @@ enum svg_layer {
 	SVG_RESIN, /* ink="resin", but not only="mono" */
 	SVG_MONO,  /* dye and resin, but not only="colour" */
 	SVG_UV,    /* ink="uv" */
+	SVG_FIRM,  /* dye without "only": what no substitute was drawn for */
 	SVG_BARE,  /* overlay="none", whatever its ink */
 	SVG_PAPER, /* dye and resin for a printer of any kind, but not only="mono" */
 	SVG_ALL    /* as the file is (seals) */

@@ -90,6 +90,8 @@ art_parse(struct template *t, int side)
 	size_t bits = plane_stride(1, t->height) * t->width;
 
 	a->present = le32_get(p) == 1;
+	a->colour_x0 = le32_get(p + 36) & 0xffff;
+	a->colour_x1 = le32_get(p + 36) >> 16;
 	a->keep_clear = le32_get(t->map + 36) >> side & 1;
 	if (!piece_get(t, p + 4, dots * 4, &a->rgb) || !piece_get(t, p + 8, dots, &a->ymc[0]) ||
 		!piece_get(t, p + 12, dots, &a->ymc[1]) ||
@@ -97,7 +99,7 @@ art_parse(struct template *t, int side)
 		!piece_get(t, p + 24, bits, &a->mono) || !piece_get(t, p + 28, bits, &a->uv) ||
 		!piece_get(t, p + 32, bits, &a->overlay))
 		return false;
-	return le32_get(p) <= 1 &&
+	return le32_get(p) <= 1 && a->colour_x0 <= a->colour_x1 && a->colour_x1 <= t->width &&
 	       (!a->present || (a->rgb && a->ymc[0] && a->ymc[1] && a->ymc[2] && a->k && a->mono));
 }
 

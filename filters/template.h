@@ -20,13 +20,15 @@
  *    40 64  name, zero padded
  *   104     6 x 36: source files in the order of template_sources[]: 4 present (0 or 1), 32 SHA-256
  *   320     2 x 40: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono,
- *           4 UV, 4 overlay, 4 0
+ *           4 UV, 4 overlay, 4 colour
  *   448     pieces, then the box table: n x 512
  *
  * RGB: height x width words 0xffRRGGBB, upright: the ground under photo, seal and coloured text.
  * Y M C: 8 bits a dot; K mono UV overlay: 1 bit a dot; all in feed orientation as struct plane.
  * K is what stays sharp beside the dye (knocked out of Y M C); mono is the whole side for a ribbon
- * without dye; overlay has a bit where the overlay is laid, none: everywhere.
+ * without dye; overlay has a bit where the overlay is laid, none: everywhere. Colour: first line +
+ * 65536 x the line after the last with colour that mono cannot stand for and no only="colour" gives
+ * up; 0: none.
  *
  *   box   0 1 side  1 1 kind  2 1 align  3 1 fit  4 1 ink  5 1 lines at most
  *         6 1 overlay left out over the box, 0 or 1     7 1 0
@@ -106,6 +108,7 @@ bool box_is_shown(const struct box *b, char *const *values);
 struct art {
 	bool present, keep_clear; /* the latter: of the chip's contacts or the stripe */
 	const uint8_t *rgb, *ymc[3], *k, *mono, *uv, *overlay;
+	unsigned colour_x0, colour_x1; /* lines [x0, x1) that need dye; x1 0: none do */
 };
 
 struct template

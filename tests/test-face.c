@@ -20,10 +20,10 @@ enum { W = 240, H = 144 };
 	"' width='" #w "' height='" #h "' " more "/>"
 
 static const char front[] = FIXTURE_SVG(
-	"<rect width='240' height='144' fill='#c0e0c0'/>"
-	"<rect x='150' y='0' width='90' height='144' fill='#808080'/>" BOX("姓名", 10, 10, 100, 40,
-		"cs:size='32' cs:min-size='12' cs:fit='wrap' cs:lines='2'") BOX("证号", 10, 60, 100,
-		30, "cs:size='26' cs:min-size='16'") BOX("日期", 10, 100, 130, 30,
+	"<g cs:only='colour'><rect width='240' height='144' fill='#c0e0c0'/>"
+	"<rect x='150' y='0' width='90' height='144' fill='#808080'/></g>" BOX("姓名", 10, 10, 100,
+		40, "cs:size='32' cs:min-size='12' cs:fit='wrap' cs:lines='2'") BOX("证号", 10, 60,
+		100, 30, "cs:size='26' cs:min-size='16'") BOX("日期", 10, 100, 130, 30,
 		"cs:size='20' cs:min-size='12' cs:ink='dye' fill='#ff0000' "
 		"cs:format='YYYY年MM月DD日'") "<rect cs:kind='photo' x='160' y='20' width='64' "
 					      "height='80'/>"
@@ -381,6 +381,58 @@ test_half_panel(void **state)
 	assert_non_null(strstr(e.text, "narrow"));
 }
 
+/* Fixed colour without "only" is held by the panel or refused; black and its gray rim are neither.
+ */
+static void
+test_half_panel_art(void **state)
+{
+	static const struct {
+		const char *art;
+		unsigned x0, x1;
+		const char *refused; /* by a panel of 100 lines */
+	} rows[] = {
+		{"", 0, 0, NULL},
+		{"<rect x='20' y='9' width='60' height='9' fill='#0000c0'/>", 20, 80, NULL},
+		{"<rect x='20' y='9' width='101' height='9' fill='#c00'/>", 20, 121, "10.2 mm"},
+		{"<rect x='5' y='9' width='5' height='9' fill='#ddd'/>"
+		 "<rect x='230' y='99' width='5' height='9' fill='#ddd'/>",
+			5, 235, "11.0 mm beyond"},
+		{"<rect x='20' y='9' width='200' height='9' fill='#c00' cs:only='colour'/>", 0, 0,
+			NULL},
+		{"<rect x='20' y='9' width='200' height='9' fill='#c00' cs:ink='resin'/>", 0, 0,
+			NULL},
+		{"<rect x='20' y='9' width='200' height='9' fill='#0d5f3f'/>", 0, 0, NULL},
+		{"<path d='M0 3L239 140' stroke='#000' stroke-width='5'/>", 0, 0, NULL},
+		{"<rect width='240' height='144' fill='#fefefe'/>", 0, 0, NULL},
+	};
+	const struct ribbon half = {"half", "YMCKO", "", 100};
+	struct card *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture f;
+		struct template *t;
+		struct renderer *r;
+		struct face face;
+		struct err e = {0};
+		char text[1024];
+		snprintf(text, sizeof text, FIXTURE_SVG("%s"), rows[i].art);
+		fixture_create(&f, text, NULL);
+		assert_int_equal(template_build(f.dir, NULL, &e), 0);
+		assert_int_equal(template_open(&t, f.dir, &e), 0);
+		assert_int_equal(renderer_create(&r, t, &e), 0);
+		assert_int_equal(t->art[SIDE_FRONT].colour_x0, rows[i].x0);
+		assert_int_equal(t->art[SIDE_FRONT].colour_x1, rows[i].x1);
+		assert_int_equal(face_render(r, &c->record, NULL, 0, SIDE_FRONT, &half, &face, &e),
+			rows[i].refused ? ERR_INPUT : 0);
+		if (rows[i].refused)
+			assert_non_null(strstr(e.text, rows[i].refused));
+		face_done(&face);
+		renderer_destroy(r);
+		template_close(t);
+		fixture_destroy(&f);
+	}
+}
+
 static void
 test_same_again(void **state)
 {
@@ -532,6 +584,7 @@ main(void)
 		cmocka_unit_test(test_panels_of_the_ribbon),
 		cmocka_unit_test(test_black_only_photo),
 		cmocka_unit_test(test_half_panel),
+		cmocka_unit_test(test_half_panel_art),
 		cmocka_unit_test(test_same_again),
 		cmocka_unit_test(test_overlay_and_uv),
 		cmocka_unit_test(test_few_fonts),
