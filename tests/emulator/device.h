@@ -388,6 +388,9 @@ int handle_reap(struct handle *h, pid_t tid, uint64_t arg);
 void handle_gone(struct handle *h);
 void handle_close(struct emu *emu, struct handle *h); /* with its transfers and its claim */
 void handles_sweep(struct emu *emu);                  /* closes those whose clients have gone */
+/* Sweeps before another than the owner is refused. The thread that handed a client its descriptor
+ * may hold its own copy a moment longer, so a close just made may not be seen yet. */
+void owner_settle(struct usb_device *d, const struct handle *asking);
 void handles_close(struct emu *emu);                  /* all, at the end */
 #define USBFS_PENDING INT64_MIN
 /* The answer (>= 0, -errno) or USBFS_PENDING: it comes later by notify_answer(). */

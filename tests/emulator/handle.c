@@ -19,6 +19,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define CLOSE_SEEN_MS 50
+
 /* ---- open files ---- */
 
 static int
@@ -137,6 +139,17 @@ handles_sweep(struct emu *emu)
 		if (!h->gone && poll(&p, 1, 0) > 0 && p.revents & POLLHUP)
 			handle_close(emu, h);
 	}
+}
+
+void
+owner_settle(struct usb_device *d, const struct handle *asking)
+{
+	if (!d->owner || d->owner == asking)
+		return;
+	struct pollfd p = {.fd = d->owner->master};
+	if (!d->owner->gone && p.fd >= 0)
+		poll(&p, 1, CLOSE_SEEN_MS);
+	handles_sweep(d->emu);
 }
 
 /* ---- completion ---- */

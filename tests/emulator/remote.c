@@ -18,8 +18,7 @@
 struct handle *
 remote_take(struct usb_device *d)
 {
-	if (d->owner)
-		handles_sweep(d->emu);
+	owner_settle(d, NULL);
 	if (!d->plugged || !d->printer || d->owner)
 		return NULL;
 	struct handle *h = calloc(1, sizeof *h);

@@ -47,8 +47,7 @@ request_claim(struct request *r)
 	int64_t rc = interface_check(r, &number);
 	if (rc)
 		return rc;
-	if (r->d->owner && r->d->owner != r->h)
-		handles_sweep(r->emu);
+	owner_settle(r->d, r->h);
 	if (r->d->owner == r->h)
 		return 0;
 	if (r->d->owner || r->d->kernel_driver)
@@ -76,7 +75,7 @@ request_getdriver(struct request *r)
 	struct usbdevfs_getdriver g;
 	if (!client_read(r->tid, r->arg, &g, sizeof g))
 		return -EFAULT;
-	handles_sweep(r->emu);
+	owner_settle(r->d, r->h);
 	const char *name = r->d->owner ? "usbfs" : r->d->kernel_driver ? "usblp" : NULL;
 	if (g.interface != 0 || !name)
 		return -ENODATA;
@@ -93,8 +92,7 @@ request_disconnect_claim(struct request *r)
 		return -EFAULT;
 	if (c.interface != 0)
 		return -EINVAL;
-	if (r->d->owner && r->d->owner != r->h)
-		handles_sweep(r->emu);
+	owner_settle(r->d, r->h);
 	if (r->d->owner && r->d->owner != r->h)
 		return -EBUSY;
 	r->d->kernel_driver = false;
@@ -117,6 +115,7 @@ request_ioctl(struct request *r)
 		r->d->kernel_driver = false;
 		return 0;
 	case USBDEVFS_CONNECT:
+		owner_settle(r->d, r->h);
 		if (r->d->kernel_driver || r->d->owner)
 			return -EBUSY;
 		r->d->kernel_driver = r->d->printer != NULL;
@@ -129,8 +128,7 @@ request_ioctl(struct request *r)
 static int64_t
 interface_use(struct request *r)
 {
-	if (r->d->owner && r->d->owner != r->h)
-		handles_sweep(r->emu);
+	owner_settle(r->d, r->h);
 	if (!r->d->owner && !r->d->kernel_driver)
 		r->d->owner = r->h;
 	return r->d->owner == r->h ? 0 : -EBUSY;
