@@ -186,6 +186,8 @@ struct printer_model {
 	const struct printer_setting *settings; /* ends with a NULL name; NULL: none */
 	const char *lacks; /* commands this model is documented not to know, blank separated; NULL: none */
 	bool network; /* may be driven over a raw TCP port too */
+	const char *speeds; /* what print_job.speed may be, blank separated; NULL: cannot be set */
+	bool coercivity;    /* print_job.coercivity can be set */
 };
 /* The override of that name, else the model's value, else NULL. */
 const char *printer_setting_value(
@@ -252,7 +254,11 @@ struct print_job {
 	const struct ribbon *ribbon;
 	bool duplex;
 	int brightness, contrast, darkness; /* -10 … 10, 0 = as made */
+	unsigned speed;  /* of black resin: 0 = as the printer is set, 1 (slow) … 10 */
+	char coercivity; /* of the magnetic stripe: 'h', 'l'; 0 = as the model's setting says */
 };
+/* ERR_USAGE when the model cannot do what the job asks beside its planes. For a family's begin. */
+int print_job_check(const struct printer_model *m, const struct print_job *job, struct err *e);
 
 enum card_exit { EXIT_HOPPER, EXIT_REJECT };
 

@@ -228,9 +228,12 @@ epcl_begin(struct printer *p, const struct print_job *job, struct err *e)
 		return err_set(e, ERR_USAGE,
 			_("The %s prints one side only. Choose one-sided printing."),
 			p->model->name);
+	int rc = print_job_check(p->model, job, e);
+	if (rc)
+		return rc;
 	p->job = *job;
 	epcl_planes_drop(p);
-	int rc = ribbon_send(p, e);
+	rc = ribbon_send(p, e);
 	if (rc == 0 && epcl_setting(p, "reject-setup")[0])
 		rc = epcl_set(p, epcl_setting(p, "reject-setup"), e);
 	return rc ? rc : levels_send(p, e);

@@ -103,8 +103,10 @@ tracks_begin(struct printer *p, struct err *e)
 	for (int i = 0; i < MAGNETIC_TRACKS && rc == 0; i++) {
 		if (!p->track[i][0])
 			continue;
-		if (!told && p->m->coercivity[0]) {
-			snprintf(text, sizeof text, "Pmc;%s", p->m->coercivity);
+		if (!told && (p->job.coercivity || p->m->coercivity[0])) {
+			char asked[] = {p->job.coercivity, '\0'};
+			snprintf(text, sizeof text, "Pmc;%s",
+				asked[0] ? asked : p->m->coercivity);
 			rc = wish_run(p, text, e);
 		}
 		told = true;

@@ -31,9 +31,12 @@ static const struct step classic_begin[] = {
 	{STEP_MUST, "Pr;$r", '\0', "Pr;$n;t"},
 	{STEP_MAY, "Pmi;F", '\0', NULL},
 	TONE_STEPS,
+	{STEP_MUST, "Pmk;$f;s", 'K', "Pmk;$f"},
+	{STEP_MUST, "Pmc;$h", '\0', NULL},
 	{STEP_END, NULL, '\0', NULL},
 };
 static const struct step classic_end[] = {
+	{STEP_MAY, "Pmk;$F;s", 'K', "Pmk;$F"},
 	{STEP_MUST, "Pem;0", '\0', NULL},
 	{STEP_END, NULL, '\0', NULL},
 };
@@ -51,9 +54,12 @@ static const struct step numbered_begin[] = {
 	{STEP_TELL, "Pcrm;$j", '\0', NULL},
 	{STEP_TELL, "Peoic;k;D", '\0', NULL},
 	TONE_STEPS,
+	{STEP_MUST, "Psk;$s", 'K', NULL},
+	{STEP_MUST, "Pmc;$h", '\0', NULL},
 	{STEP_END, NULL, '\0', NULL},
 };
 static const struct step numbered_end[] = {
+	{STEP_MAY, "Psk;$S", 'K', NULL},
 	{STEP_MAY, "Pcla;0", '\0', NULL},
 	{STEP_MAY, "Psid;0", '\0', NULL},
 	{STEP_MUST, "Pem;0", '\0', NULL},
@@ -276,16 +282,20 @@ evolis_columns(struct evolis_model *out, const struct printer_model *m, const st
 	HEAD, .family = &evolis_classic, .settings = classic_settings, .levels = "2 32 64 128"
 #define NUMBERED                                                                                   \
 	HEAD, .family = &evolis_numbered, .settings = numbered_settings, .levels = "2 32 64 128 256"
-#define STATIONS .contact = true, .contactless = true, .magnetic = true
-#define RESINS   "k kw kr kbl kgr kgo ksi"
+#define STATIONS .contact = true, .contactless = true, .magnetic = true, .coercivity = true
+/* Pmk knows standard and fast, Psk ten steps. */
+#define CLASSIC_SPEEDS  .speeds = "1 10"
+#define NUMBERED_SPEEDS .speeds = "1 2 3 4 5 6 7 8 9 10"
+#define RESINS          "k kw kr kbl kgr kgo ksi"
 
-/* "lacks": the guide's overview of commands and models. Network: the guide has the same bytes on TCP
- * 9100 for models with Ethernet, an option of these. */
+/* "lacks": the guide's overview of commands and models. Network: the guide has the same bytes on
+ * TCP 9100 for models with Ethernet, an option of these. */
 const struct printer_model evolis_models[EVOLIS_MODELS] = {
 	{.name = "Evolis Dualys 3",
 		.mdl = "Dualys 3",
 		.network = true,
 		CLASSIC,
+		CLASSIC_SPEEDS,
 		STATIONS,
 		.duplex = true,
 		.ribbons = "ymckok ymcko ymckos ko " RESINS,
@@ -293,6 +303,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 	{.name = "Evolis Pebble 3",
 		.mdl = "Pebble 3",
 		CLASSIC,
+		CLASSIC_SPEEDS,
 		STATIONS,
 		.ribbons = "ymcko ymckos ko " RESINS,
 		.confidence = CONFIDENCE_ONE_SOURCE},
@@ -300,6 +311,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.mdl = "Pebble 4",
 		.network = true,
 		CLASSIC,
+		CLASSIC_SPEEDS,
 		STATIONS,
 		.ribbons = "ymcko ymckos ko " RESINS,
 		.confidence = CONFIDENCE_INFERRED},
@@ -309,13 +321,15 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		CLASSIC,
 		.contact = true,
 		.magnetic = true,
+		.coercivity = true,
 		.ribbons = RESINS,
-		.lacks = "Dbp Dbpc Psp Rcr Rsp Sic Sr Sv",
+		.lacks = "Dbp Dbpc Pmk Psp Rcr Rsp Sic Sr Sv",
 		.confidence = CONFIDENCE_ONE_SOURCE},
 	{.name = "Evolis Quantum",
 		.mdl = "Quantum",
 		.network = true,
 		CLASSIC,
+		CLASSIC_SPEEDS,
 		STATIONS,
 		.duplex = true,
 		.ribbons = "ymckok ymcko ymckos ko " RESINS,
@@ -326,6 +340,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.mdl = "Zenius",
 		.network = true,
 		NUMBERED,
+		NUMBERED_SPEEDS,
 		STATIONS,
 		.ribbons = "ymcko ymckos ko " RESINS,
 		.product = 0x0a00,
@@ -334,6 +349,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.mdl = "Primacy",
 		.network = true,
 		NUMBERED,
+		NUMBERED_SPEEDS,
 		STATIONS,
 		.duplex = true,
 		.ribbons = "ymckok ymcko ymckos ko " RESINS,
@@ -343,6 +359,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 		.mdl = "Primacy 2",
 		.network = true,
 		NUMBERED,
+		NUMBERED_SPEEDS,
 		STATIONS,
 		.duplex = true,
 		.ribbons = "ymckok ymcko ymckos ko " RESINS,
@@ -350,6 +367,7 @@ const struct printer_model evolis_models[EVOLIS_MODELS] = {
 	{.name = "Evolis Badgy",
 		.mdl = "Badgy",
 		NUMBERED,
+		NUMBERED_SPEEDS,
 		.ribbons = "ymcko k",
 		.confidence = CONFIDENCE_INFERRED},
 };
@@ -428,8 +446,14 @@ const struct printer_command evolis_commands[] = {
 		CONFIDENCE_SOURCED},
 	{"Pl;<panel>;=;<n>", "begin", N_("brightness; 10 as made"), GUIDE ", " FILTER,
 		CONFIDENCE_SOURCED},
-	{"Pmc;<h or l>", "print with tracks", N_("coercivity of the stripe"), GUIDE ", " FILTER,
-		CONFIDENCE_SOURCED},
+	{"Pmk;<s or f>;s", "begin, end, when asked (classic)",
+		N_("black standard or fast, no card taken in early; standard again at the end"),
+		GUIDE, CONFIDENCE_ONE_SOURCE},
+	{"Psk;<1 to 10>", "begin, end, when asked (numbered)",
+		N_("speed of black; 10 again at the end, which that filter always sends"), FILTER,
+		CONFIDENCE_ONE_SOURCE},
+	{"Pmc;<h or l>", "begin, when asked; print with tracks", N_("coercivity of the stripe"),
+		GUIDE ", " FILTER, CONFIDENCE_SOURCED},
 	{"Pmt;<track>;<coding>", "print with tracks", N_("ISO track coding 1 to 3"),
 		GUIDE ", " FILTER, CONFIDENCE_SOURCED},
 	{"Psp;<line>", "print on a half-panel ribbon", N_("first line with colour"),

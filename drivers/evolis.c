@@ -186,10 +186,27 @@ level_of(int correction, int least)
 	return level < least ? least : level;
 }
 
+/* What only a job that asked for it has: "" for others, NULL for other marks. */
+static const char *
+asked_word(const struct printer *p, char mark, char *speed, size_t max)
+{
+	const char *fast = p->job.speed > 5 ? "f" : "s";
+
+	snprintf(speed, max, "%u", p->job.speed);
+	if (mark == 'h')
+		return p->job.coercivity == 'h' ? "h" : p->job.coercivity == 'l' ? "l" : "";
+	if (!strchr("sSfF", mark))
+		return NULL;
+	if (!p->job.speed)
+		return "";
+	return mark == 's' ? speed : mark == 'f' ? fast : mark == 'S' ? "10" : "s";
+}
+
 /* The value behind a '$'. False if there is none for this job. */
 static bool
 step_value(const struct printer *p, char mark, char *out, size_t max)
 {
+	char speed[16];
 	int number = mark == 'n'   ? evolis_ribbon_number(p->job.ribbon->name)
 		     : mark == 'c' ? level_of(p->job.contrast, 0)
 		     : mark == 'b' ? level_of(p->job.brightness, 1)
@@ -197,7 +214,7 @@ step_value(const struct printer *p, char mark, char *out, size_t max)
 	const char *word = mark == 'r'   ? p->job.ribbon->name
 			   : mark == 'e' ? p->m->eject_to
 			   : mark == 'j' ? p->m->reject_to
-					 : NULL;
+					 : asked_word(p, mark, speed, sizeof speed);
 
 	if (word)
 		snprintf(out, max, "%s", word);
@@ -224,7 +241,7 @@ step_expand(const struct printer *p, const char *command, char *out, size_t max,
 
 /* The step's command, or its older form from the moment on that the firmware refused the first. */
 static int
-step_run(struct printer *p, const struct step *s, unsigned bit, struct err *e)
+step_run(struct printer *p, const struct step *s, uint64_t bit, struct err *e)
 {
 	bool older = s->older && (p->older_step & bit), plain = false, sent;
 	char text[64], first[64];
@@ -260,12 +277,13 @@ static int
 dialogue_run(struct printer *p, const struct step *steps, struct err *e)
 {
 	const struct ribbon *ribbon = p->job.ribbon;
+	uint64_t bit = steps == p->dialect->begin ? 1 : UINT64_C(1) << 32;
 
-	for (const struct step *s = steps; s->kind != STEP_END; s++) {
+	for (const struct step *s = steps; s->kind != STEP_END; s++, bit <<= 1) {
 		if (s->panel && !strchr(ribbon->front, s->panel) &&
 			!(p->job.duplex && strchr(ribbon->back, s->panel)))
 			continue;
-		int rc = step_run(p, s, 1u << (s - steps), e);
+		int rc = step_run(p, s, bit, e);
 		if (rc)
 			return look_failed(rc, e);
 	}
@@ -298,9 +316,12 @@ evolis_begin(struct printer *p, const struct print_job *job, struct err *e)
 		return err_set(e, ERR_USAGE,
 			_("The %s prints one side only. Choose one-sided printing."),
 			p->model->name);
+	int rc = print_job_check(p->model, job, e);
+	if (rc)
+		return rc;
 	p->job = *job;
 	planes_drop(p);
-	int rc = tag_send(p, "<HEADER>", e);
+	rc = tag_send(p, "<HEADER>", e);
 	if (rc == 0)
 		rc = dialogue_run(p, p->dialect->begin, e);
 	if (rc == 0)

@@ -102,7 +102,9 @@ enum step_kind {
 
 /*
  * One command. In it $r and $n stand for the ribbon's name and number, $c $b $d for contrast,
- * brightness and resin heat, $e $j for the settings eject-to and reject-to. panel: only when the
+ * brightness and resin heat, $e $j for the settings eject-to and reject-to; $s $f $h for the speed
+ * (a number, or s and f) and the coercivity that the job asks for, $S $F for the usual speed when
+ * it asked for one. panel: only when the
  * ribbon has that panel ('\0' = always). older: what is sent instead from then on when the firmware
  * refuses the command; NULL: nothing.
  */
@@ -236,7 +238,8 @@ struct printer {
 	bool ribbon_refused; /* "ERROR RIBBON" although the ribbon is not at its end */
 	int64_t ribbon_left; /* what it counted then, -1: nothing */
 	/* What this firmware was found not to know: bits per question and per step of begin. */
-	unsigned refused, older_question, older_step;
+	unsigned refused, older_question;
+	uint64_t older_step; /* the begin's steps from bit 0, the end's from bit 32 */
 	bool plain_planes;
 	struct printer_counter counter[COUNTERS_MAX]; /* the slow ones, asked once a connection */
 	unsigned n_counters;

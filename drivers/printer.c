@@ -9,6 +9,7 @@
 #include "drivers/driver.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct printer_driver *
@@ -65,6 +66,17 @@ printer_model_find(const struct printer_driver *d, const char *mdl)
 	return best ? best : family;
 }
 
+static bool
+word_in(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = list; *at; at += strcspn(at, " "), at += strspn(at, " "))
+		if (strcspn(at, " ") == n && strncmp(at, word, n) == 0)
+			return true;
+	return false;
+}
+
 void
 printer_model_file(char *out, size_t max, const struct printer_model *m)
 {
@@ -105,8 +117,7 @@ confidence_name(enum confidence c)
 }
 
 const char *
-printer_setting_value(
-	const struct printer_model *m, const struct transport *t, const char *name)
+printer_setting_value(const struct printer_model *m, const struct transport *t, const char *name)
 {
 	for (size_t i = 0; i < t->n_overrides; i++)
 		if (!strcmp(t->overrides[i].name, name))
@@ -115,6 +126,27 @@ printer_setting_value(
 		if (!strcmp(s->name, name))
 			return s->value;
 	return NULL;
+}
+
+int
+print_job_check(const struct printer_model *m, const struct print_job *job, struct err *e)
+{
+	char speed[16];
+
+	snprintf(speed, sizeof speed, "%u", job->speed);
+	if (job->speed && !m->speeds)
+		return err_set(e, ERR_USAGE,
+			_("The speed of the %s cannot be set. Leave the option CardSpeed out."),
+			m->name);
+	if (job->speed && !word_in(m->speeds, speed))
+		return err_set(e, ERR_USAGE, _("The speed of the %s may be one of %s, but not %s."),
+			m->name, m->speeds, speed);
+	if (job->coercivity && !m->coercivity)
+		return err_set(e, ERR_USAGE,
+			_("The %s writes a magnetic stripe with the coercivity its encoder has. "
+			  "Leave the option CardMagnetic at Card."),
+			m->name);
+	return 0;
 }
 
 int

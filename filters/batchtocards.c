@@ -63,6 +63,8 @@ template_find(struct filter *f, struct err *e)
 	if (!rc)
 		rc = renderer_look(f->renderer, &f->asked.look, e);
 	f->job.darkness = f->asked.darkness;
+	if (!rc)
+		rc = filter_job_work(&f->asked, &f->job, e);
 	return rc;
 }
 
@@ -88,6 +90,9 @@ batch_begin(void *filter, int argc, char **argv, struct err *e)
 	hex_build(f->job.batch_hash, info->hash, HASH_LEN);
 	template_hash(f->template, hash);
 	hex_build(f->job.template_hash, hash, HASH_LEN);
+	struct stream_card first = {.card = 1, .has_chip = template_chip_map(f->template) != NULL};
+	if ((rc = filter_job_card(&f->asked, &first, e)))
+		return rc;
 	unsigned wanted = 0;
 	for (unsigned card = 1; card <= info->n_records; card++)
 		wanted += filter_job_wants(&f->asked, card);
@@ -130,7 +135,7 @@ card_fill(struct filter *f, unsigned number, struct stream_card *card, struct er
 			&f->asked.ribbon, &card->face[side], e);
 	buf_done(&photo);
 	record_done(&rec, schema);
-	return rc;
+	return rc ? rc : filter_job_card(&f->asked, card, e);
 }
 
 /* 0, or the error that belongs into the stream; *written is not 0 when the stream itself is broken.

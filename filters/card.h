@@ -506,6 +506,8 @@ struct stream_job {
 	char ribbon[16];
 	unsigned n_cards; /* cards in this stream, copies counted */
 	int darkness;     /* of the resin, for struct print_job: -10 ... 10 */
+	unsigned speed;   /* and 0, or 1 (slow) ... 10 */
+	char coercivity;  /* and 'h', 'l', or 0 */
 };
 
 #define MAGNETIC_TRACKS    3

@@ -72,7 +72,7 @@ ppd_read(struct filter_job *j, bool *duplex)
 {
 	static const char *const names[] = {"CardRibbon", "CardBlack", "CardHalftone", "Duplex",
 		"CardBrightness", "CardContrast", "CardResinHeat", "CardOverlay", "CardIntent",
-		"CardUV"};
+		"CardUV", "CardSpeed", "CardMagnetic", "CardEncode"};
 	const char *path = getenv("PPD");
 	struct job_ppd ppd;
 

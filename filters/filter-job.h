@@ -11,6 +11,13 @@
 
 enum { JOB_COPIES_MAX = 1000, JOB_RANGES_MAX = 64, JOB_PATH_LEN = 4096 };
 
+/* What a job says of the machine and of the chip and stripe, beside the picture. */
+struct job_work {
+	unsigned speed;  /* 0 = as the printer is set, 1 (slow) ... 10 */
+	char coercivity; /* 'h', 'l', or 0 = as the printer's settings say */
+	bool no_stripe, no_chip, chip_must;
+};
+
 struct filter_job {
 	struct job_options options; /* the job's own over the queue's defaults */
 	unsigned copies;            /* 1 unless this is the chain's first filter */
@@ -24,6 +31,7 @@ struct filter_job {
 	struct print_look look;  /* by filter_job_look; dye is the table below */
 	struct dye_table *dye;
 	int darkness; /* of the resin, for the printer: -10 ... 10 */
+	struct job_work work; /* by filter_job_work */
 	int spool_fd; /* what came on stdin, without a name; -1 = none */
 };
 
@@ -39,6 +47,11 @@ bool filter_job_wants(const struct filter_job *j, unsigned number);
 char *filter_job_folder(const char *key, const char *fallback);
 /* Fills look and darkness from the options and the profile's file (job-look.c). */
 int filter_job_look(struct filter_job *j, struct err *e);
+/* In job-work.c. Fills work from the options, and what the printer is told of it. */
+int filter_job_work(struct filter_job *j, struct stream_job *stream, struct err *e);
+/* Takes from the card what the job does not want; ERR_INPUT when it lacks the chip data the job
+ * insists on. */
+int filter_job_card(const struct filter_job *j, struct stream_card *card, struct err *e);
 bool filter_job_banner(void);
 
 /* What differs between the filters; f is the filter's own. */

@@ -229,6 +229,8 @@ card_make(struct filter *f, size_t at, bool draw, struct stream_card *card, stru
 	card->card = f->duplex ? (f->pages[at] + 1) / 2 : f->pages[at];
 	if (!rc)
 		rc = escapes_fill(f, card, &both, f->pages[at], e);
+	if (!rc)
+		rc = filter_job_card(&f->job, card, e);
 	explicit_bzero(&both, sizeof both);
 	return rc;
 }
@@ -340,6 +342,8 @@ job_begin(void *filter, int argc, char **argv, struct err *e)
 	if (!rc)
 		rc = filter_job_look(&f->job, e);
 	f->stream.darkness = f->job.darkness;
+	if (!rc)
+		rc = filter_job_work(&f->job, &f->stream, e);
 	if (!rc)
 		rc = filter_job_document(&f->job, argc, argv, e);
 	if (!rc)

@@ -164,17 +164,31 @@ number_get(const json_t *object, const char *key, unsigned min, unsigned max, un
 	return 0;
 }
 
-/* A stream of before has none. */
+/* Of least to 10; a stream that does not say has 0. */
 static int
-darkness_get(const json_t *object, int *out, struct err *e)
+level_get(const json_t *object, const char *key, int least, int *out, struct err *e)
 {
-	const json_t *value = json_object_get(object, "darkness");
+	const json_t *value = json_object_get(object, key);
 	json_int_t n = json_integer_value(value);
 
 	*out = 0;
-	if (value && (!json_is_integer(value) || n < -10 || n > 10))
+	if (value && (!json_is_integer(value) || n < least || n > 10))
 		return protocol_error(e, _("a number is missing or out of range"));
 	*out = (int)n;
+	return 0;
+}
+
+static int
+coercivity_get(const json_t *object, char *out, struct err *e)
+{
+	const json_t *value = json_object_get(object, "coercivity");
+	const char *text = json_string_value(value);
+
+	*out = '\0';
+	if (value && (!text || (strcmp(text, "h") && strcmp(text, "l") && text[0])))
+		return protocol_error(e, _("a word is none that is known"));
+	if (text)
+		*out = text[0];
 	return 0;
 }
 
@@ -182,7 +196,7 @@ static int
 job_read(struct stream_reader *r, struct stream_job *job, struct err *e)
 {
 	json_t *object;
-	int rc = json_read(r, &object, e);
+	int speed = 0, rc = json_read(r, &object, e);
 
 	if (rc)
 		return rc;
@@ -192,8 +206,11 @@ job_read(struct stream_reader *r, struct stream_job *job, struct err *e)
 		(rc = hash_get(object, "batch-hash", job->batch_hash, true, e)) ||
 		(rc = text_get(object, "ribbon", job->ribbon, sizeof job->ribbon, e)))
 		goto out;
-	if ((rc = darkness_get(object, &job->darkness, e)))
+	if ((rc = level_get(object, "darkness", -10, &job->darkness, e)) ||
+		(rc = level_get(object, "speed", 0, &speed, e)) ||
+		(rc = coercivity_get(object, &job->coercivity, e)))
 		goto out;
+	job->speed = (unsigned)speed;
 	rc = number_get(object, "cards", 0, STREAM_CARDS_MAX, &job->n_cards, e);
 	r->promised = job->n_cards;
 out:

@@ -90,6 +90,8 @@ stream_write_begin(int fd, const struct stream_job *job, struct err *e)
 	uint8_t head[STREAM_HEAD_LEN] = STREAM_MAGIC;
 	struct iovec v = {head, sizeof head};
 
+	char coercivity[] = {job->coercivity, '\0'};
+
 	head[8] = STREAM_VERSION;
 	head[9] = STREAM_VERSION >> 8;
 	struct sink sink = {.fd = fd};
@@ -97,10 +99,11 @@ stream_write_begin(int fd, const struct stream_job *job, struct err *e)
 	if (rc)
 		return rc;
 	return json_write(&sink, FRAME_JOB,
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "template", job->template_name,
-			"template-hash", job->template_hash, "order", job->order, "batch-hash",
-			job->batch_hash, "ribbon", job->ribbon, "cards", (json_int_t)job->n_cards,
-			"darkness", (json_int_t)job->darkness),
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "template",
+			job->template_name, "template-hash", job->template_hash, "order",
+			job->order, "batch-hash", job->batch_hash, "ribbon", job->ribbon, "cards",
+			(json_int_t)job->n_cards, "darkness", (json_int_t)job->darkness, "speed",
+			(json_int_t)job->speed, "coercivity", coercivity),
 		e);
 }
 

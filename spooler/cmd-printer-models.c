@@ -57,6 +57,9 @@ model_json(const struct printer_driver *d, const struct printer_model *m)
 	json_object_set_new(j, "ribbons", words_json(m->ribbons));
 	json_object_set_new(j, "levels", words_json(m->levels));
 	json_object_set_new(j, "lacks", words_json(m->lacks));
+	json_object_set_new(j, "network", json_boolean(m->network));
+	json_object_set_new(j, "coercivity", json_boolean(m->coercivity));
+	json_object_set_new(j, "speeds", words_json(m->speeds));
 	count_set(j, "product", m->product);
 	count_set(j, "hopper_cards", m->hopper_cards);
 	count_set(j, "ribbon_cards", m->ribbon_cards);
@@ -86,12 +89,13 @@ models_print(void)
 		for (size_t i = 0; i < printer_drivers[d]->n_models; i++) {
 			const struct printer_model *m = &printer_drivers[d]->models[i];
 
-			printf("%-20s %-7s %u x %u, %u dpi%s%s%s%s; %s: %s; %s\n", m->name,
+			printf("%-20s %-7s %u x %u, %u dpi%s%s%s%s%s; %s: %s; %s\n", m->name,
 				printer_drivers[d]->family, m->head_dots, m->head_lines, m->dpi,
 				m->duplex ? _(", both sides") : "",
 				m->contact ? _(", contact chip") : "",
 				m->contactless ? _(", contactless chip") : "",
-				m->magnetic ? _(", magnetic stripe") : "", _("ribbons"), m->ribbons,
+				m->magnetic ? _(", magnetic stripe") : "",
+				m->network ? _(", network") : "", _("ribbons"), m->ribbons,
 				confidence_name(m->confidence));
 		}
 }
@@ -130,17 +134,22 @@ models_doc(void)
 
 	printf("## What each model can do, and how sure we are\n\n"
 	       "What a unit can do depends on the options bought with it as well. ?: not known.\n\n"
-	       "| model | family | dots | sides | contact | contactless | magnetic | ribbons | "
-	       "levels | hopper | prints a ribbon | does not know | confidence |\n"
-	       "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+	       "Network: a raw TCP port, where the unit has one. Coercivity and speed: what a job "
+	       "can choose.\n\n"
+	       "| model | family | dots | sides | contact | contactless | magnetic | coercivity | "
+	       "speed | network | ribbons | levels | hopper | prints a ribbon | does not know | "
+	       "confidence |\n"
+	       "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t d = 0; printer_drivers[d]; d++)
 		for (size_t i = 0; i < printer_drivers[d]->n_models; i++) {
 			const struct printer_model *m = &printer_drivers[d]->models[i];
 
-			printf("| %s | %s | %u x %u | %s | %s | %s | %s | ", m->name,
+			printf("| %s | %s | %u x %u | %s | %s | %s | %s | %s | %s | %s | ", m->name,
 				printer_drivers[d]->family, m->head_dots, m->head_lines,
 				m->duplex ? "2" : "1", m->contact ? "yes" : "no",
-				m->contactless ? "yes" : "no", m->magnetic ? "yes" : "no");
+				m->contactless ? "yes" : "no", m->magnetic ? "yes" : "no",
+				m->coercivity ? "yes" : "no", m->speeds ? m->speeds : "no",
+				m->network ? "yes" : "no");
 			words_doc(m->ribbons);
 			printf(" | %s | %s | %s | ", m->levels ? m->levels : "?",
 				count_text(hopper, sizeof hopper, m->hopper_cards),

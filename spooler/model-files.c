@@ -91,6 +91,36 @@ ribbons_drv(const struct printer_model *m)
 	}
 }
 
+/* As many steps as the model has: the ends in words, the rest as numbers. */
+static void
+speeds_drv(const char *speeds)
+{
+	puts("    Option \"CardSpeed/Speed of black\" PickOne AnySetup 10.0\n"
+	     "      *Choice \"Printer/As the printer is set\" \"\"");
+	for (const char *at = speeds; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+		int n = (int)strcspn(at, " ");
+		printf("      Choice \"%.*s/", n, at);
+		if (at == speeds)
+			fputs("Slow", stdout);
+		else if (!at[n])
+			fputs("Fast", stdout);
+		else
+			printf("%.*s", n, at);
+		puts("\" \"\"");
+	}
+}
+
+static void
+stripe_drv(bool coercivity)
+{
+	puts("    Option \"CardMagnetic/Magnetic stripe\" PickOne AnySetup 10.0\n"
+	     "      *Choice \"Card/As the card says\" \"\"");
+	if (coercivity)
+		puts("      Choice \"High/High coercivity (HiCo)\" \"\"\n"
+		     "      Choice \"Low/Low coercivity (LoCo)\" \"\"");
+	puts("      Choice \"None/Nothing is written\" \"\"");
+}
+
 static void
 yes_drv(const char *attribute, bool yes)
 {
@@ -124,6 +154,12 @@ model_drv(const struct printer_model *m)
 		puts("    #include \"cardspool-overlay.defs\"");
 	if (model_has_panel(m, 'Y'))
 		puts("    #include \"cardspool-colour.defs\"");
+	if (m->speeds)
+		speeds_drv(m->speeds);
+	if (m->magnetic)
+		stripe_drv(m->coercivity);
+	if (m->contact || m->contactless)
+		puts("    #include \"cardspool-chip.defs\"");
 	puts("  }");
 }
 

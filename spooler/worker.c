@@ -94,6 +94,8 @@ job_fill(struct work *w, struct err *e)
 	snprintf(w->ribbon, sizeof(w->ribbon), "%s", s->ribbon);
 	w->pass.print.ribbon = ribbon_find(w->ribbon);
 	w->pass.print.darkness = s->darkness;
+	w->pass.print.speed = s->speed;
+	w->pass.print.coercivity = s->coercivity;
 	if (w->pass.print.ribbon)
 		return 0;
 	return err_set(e, ERR_INPUT,

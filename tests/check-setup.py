@@ -273,6 +273,10 @@ def check_ppds():
         facts = (ribbons == m["ribbons"], ("*OpenUI *Duplex" in text) == m["duplex"],
                  ("*OpenUI *CardBrightness" in text) == colour, ("*OpenUI *CardIntent" in text) == colour,
                  ("*OpenUI *CardOverlay" in text) == any("o" in r and r != "kgo" for r in m["ribbons"]),
+                 re.findall(r"^\*CardSpeed (\w+)/", text, re.M) == (["Printer", *m["speeds"]] if m["speeds"] else []),
+                 re.findall(r"^\*CardMagnetic (\w+)/", text, re.M) ==
+                 (["Card"] + ["High", "Low"] * m["coercivity"] + ["None"] if m["magnetic"] else []),
+                 ("*OpenUI *CardEncode" in text) == (m["contact"] or m["contactless"]),
                  f'*CardspoolMagnetic: "{str(m["magnetic"]).lower()}"' in text, "*OpenUI *CardBlack" in text,
                  "*OpenUI *CardResinHeat" in text, f"MDL:{m['mdl']};" in text)
         if not all(facts):
@@ -281,7 +285,7 @@ def check_ppds():
         chinese = {(o, k): t for o, k, t in re.findall(r"^\*zh_CN\.(Card\w+|Duplex) (\S+)/([^:]*):", text, re.M)}
         words |= {(o, k, t) for o, k, t in english if k and not k.lstrip("-").isdigit() and
                   not re.search("[\u4e00-\u9fff]", chinese.get((o, k), ""))}
-    check("each offers what its model can: ribbons, sides, colour, overlay, magnetic", not bad, bad)
+    check("each offers what its model can: ribbons, sides, colour, overlay, speed, magnetic, chip", not bad, bad)
     check("every choice has its Chinese words", not words, sorted(words)[:5])
 
 

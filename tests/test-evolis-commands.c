@@ -178,7 +178,10 @@ verbs_run(const struct printer_model *m, const struct ribbon *ribbon, const char
 	static const char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1] = {"A", "1", "2"};
 	static const char *const values[] = {"yes"};
 	struct printer_override set = {setting, values[0]};
-	struct print_job job = {.ribbon = ribbon, .duplex = m->duplex && ribbon->back[0]};
+	struct print_job job = {.ribbon = ribbon,
+		.duplex = m->duplex && ribbon->back[0],
+		.speed = m->speeds ? 10 : 0,
+		.coercivity = m->coercivity ? 'l' : '\0'};
 	struct face faces[SIDE_COUNT] = {0};
 	struct printer_status st;
 	struct fake f;

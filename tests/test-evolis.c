@@ -31,6 +31,29 @@ test_begin(void **state)
 	assert_int_equal(printer_evolis.begin(p, &job, &e), 0);
 	f.rules[0] = (struct rule){.command = "Pr;", .text = "ERROR PARAMETRES"};
 	assert_int_equal(printer_evolis.begin(p, &job, &e), ERR_FAULT);
+	/* Speed and coercivity are sent only when asked for; the usual speed comes back at the end.
+	 */
+	f.rules[0] = (struct rule){.command = NULL};
+	f.log[0] = '\0';
+	job.speed = 10;
+	job.coercivity = 'l';
+	assert_int_equal(printer_evolis.begin(p, &job, &e), 0);
+	assert_non_null(strstr(f.log, " Pmk;f;s Pmc;l "));
+	f.log[0] = '\0';
+	assert_int_equal(printer_evolis.end(p, &e), 0);
+	assert_string_equal(f.log, "Pmk;s;s Pem;0 ");
+	f.rules[0] = (struct rule){.command = "Pmk;f;s", .text = "ERROR PARAMETRES"};
+	f.log[0] = '\0';
+	assert_int_equal(printer_evolis.begin(p, &job, &e), 0);
+	assert_non_null(strstr(f.log, " Pmk;f;s Pmk;f Pmc;l "));
+	f.rules[0] = (struct rule){.command = "Pmc;l", .text = "OPT NOT AVAILABLE"};
+	assert_int_equal(printer_evolis.begin(p, &job, &e), ERR_FAULT);
+	assert_int_equal(e.fault, FAULT_REFUSED);
+	f.log[0] = '\0';
+	job.speed = 4; /* a step that this model does not have */
+	assert_int_equal(printer_evolis.begin(p, &job, &e), ERR_USAGE);
+	assert_string_equal(f.log, "");
+	job.speed = 0;
 	job.ribbon = &wax;
 	assert_int_equal(printer_evolis.begin(p, &job, &e), ERR_USAGE);
 	printer_evolis.close(p);

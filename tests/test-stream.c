@@ -20,7 +20,9 @@ static const struct stream_job sample_job = {.template_name = "special-operation
 	.order = "2026-001",
 	.ribbon = "ymckok",
 	.n_cards = 2,
-	.darkness = -7};
+	.darkness = -7,
+	.speed = 4,
+	.coercivity = 'l'};
 
 static void
 card_make(struct stream_card *c, unsigned number)
@@ -327,6 +329,31 @@ test_error_frame(void **state)
 	close(fd);
 }
 
+/* The writer does not look; the reader must. */
+static void
+test_job_lies(void **state)
+{
+	struct stream_job lies[] = {sample_job, sample_job, sample_job, sample_job};
+	unsigned cards;
+	(void)state;
+
+	lies[0].speed = 11;
+	lies[1].coercivity = 'x';
+	lies[2].darkness = 11;
+	lies[3].darkness = -11;
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		struct err e = {0};
+		uint8_t bytes[1024];
+		int fd = memory_open("", 0);
+
+		assert_int_equal(stream_write_begin(fd, &lies[i], &e), 0);
+		ssize_t len = pread(fd, bytes, sizeof bytes, 0);
+		close(fd);
+		assert_int_equal(read_all(bytes, (size_t)len, &cards, &e), ERR_PROTOCOL);
+		assert_non_null(strstr(e.text, i == 1 ? "a word" : "a number"));
+	}
+}
+
 static void
 test_writer_refuses(void **state)
 {
@@ -359,6 +386,7 @@ main(void)
 		cmocka_unit_test(test_frames_out_of_order),
 		cmocka_unit_test(test_cards_are_counted),
 		cmocka_unit_test(test_error_frame),
+		cmocka_unit_test(test_job_lies),
 		cmocka_unit_test(test_writer_refuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
