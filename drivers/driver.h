@@ -355,6 +355,8 @@ struct station_driver {
 	int (*write)(struct station *s, unsigned block, const uint8_t in[CHIP_BLOCK_LEN], struct err *e);
 	/* Tags of type 2 (NTAG, Ultralight): read() gives four pages from page on. NULL: cannot write them. */
 	int (*write_page)(struct station *s, unsigned page, const uint8_t in[4], struct err *e);
+	/* The work on a chip is over: none of its keys stays here or in the reader. NULL: none ever does. */
+	void (*forget)(struct station *s);
 };
 struct station {
 	const struct station_driver *driver;
@@ -454,6 +456,8 @@ int session_open(struct chip_session *c, unsigned sector, enum key_kind kind, en
 	struct err *e);
 int session_read(struct chip_session *c, unsigned block, enum key_kind kind, enum chip_key_set set,
 	uint8_t out[CHIP_BLOCK_LEN], struct err *e);
+/* After the last exchange, whatever came of it: the station forgets the keys. */
+void session_end(struct chip_session *c);
 
 /*
  * Writes and proves one MIFARE Classic 1K: type checked, transport keys tried in every sector before the

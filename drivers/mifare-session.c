@@ -154,6 +154,14 @@ session_read(struct chip_session *c, unsigned block, enum key_kind kind, enum ch
 	}
 }
 
+void
+session_end(struct chip_session *c)
+{
+	c->open_set = CHIP_KEYS_NONE;
+	if (c->station->driver->forget)
+		c->station->driver->forget(c->station);
+}
+
 int
 chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *keys,
 	uint64_t blocks, struct chip_image *out, struct err *e)
@@ -165,6 +173,7 @@ chip_read(struct station *s, const struct chip_id *id, const struct chip_keys *k
 	for (unsigned b = 0; rc == 0 && b < CHIP_BLOCKS; b++)
 		if (blocks >> b & 1u)
 			rc = session_read(&c, b, KEY_A, CHIP_KEYS_CARD, out->block[b], e);
+	session_end(&c);
 	return rc;
 }
 

@@ -73,6 +73,7 @@ chip_update(struct station *s, const struct chip_id *id, const struct chip_image
 		rc = blocks_put(&c, &full, image->data, e);
 	if (rc == 0)
 		rc = blocks_put(&c, &full, image->mac, e);
+	session_end(&c);
 	if (rc == 0)
 		rc = chip_verify(s, id, image, keys, &same, e);
 	if (rc == 0 && !same)

@@ -412,6 +412,7 @@ chip_encode(struct station *s, const struct chip_id *id, const struct chip_image
 	if (rc == 0)
 		rc = prove_chip(&c, &full, full.mac, true, e);
 	c.report.proved = rc == 0;
+	session_end(&c);
 	explicit_bzero(&card_keys, sizeof card_keys);
 	if (out)
 		*out = c.report;
@@ -436,6 +437,7 @@ chip_verify(struct station *s, const struct chip_id *id, const struct chip_image
 	if (rc)
 		goto out;
 	rc = prove_chip(&c, &full, full.data | full.mac, false, &cause);
+	session_end(&c);
 	*same = rc == 0;
 	if (rc && (cause.fault == FAULT_CHIP_TRAILER || cause.fault == FAULT_CHIP_VERIFY))
 		rc = 0; /* the chip answered: it is another one, or unfinished */
@@ -481,5 +483,6 @@ chip_sectors(struct station *s, const struct chip_id *id, const struct chip_keys
 		else if (rc && e)
 			*e = cause;
 	}
+	session_end(&c);
 	return rc;
 }

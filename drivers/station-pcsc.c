@@ -104,13 +104,22 @@ station_pcsc_dialect(const char *reader)
 	return d ? d->name : NULL;
 }
 
+/* The slot cannot be emptied; the transport key is no secret. */
+static void
+pcsc_station_forget(struct station *s)
+{
+	struct station_pcsc *p = (struct station_pcsc *)s;
+
+	if (p->key_loaded && key_load(p, chip_transport_key, 0, NULL) != 0)
+		key_forget(p);
+}
+
 static void
 pcsc_station_close(struct station *s)
 {
 	struct station_pcsc *p = (struct station_pcsc *)s;
 
-	if (p->key_loaded && memcmp(p->key, chip_transport_key, sizeof p->key) != 0)
-		key_load(p, chip_transport_key, 0, NULL);
+	pcsc_station_forget(s);
 	pcsc_close(p->pcsc);
 	explicit_bzero(p, sizeof *p);
 	free(p);
@@ -368,6 +377,7 @@ const struct station_driver station_pcsc = {
 	.realm = "PCSCLITE_CSOCK_NAME",
 	.open = pcsc_station_open,
 	.close = pcsc_station_close,
+	.forget = pcsc_station_forget,
 	.field_reset = pcsc_station_field_reset,
 	.select = pcsc_station_select,
 	.authenticate = pcsc_station_authenticate,

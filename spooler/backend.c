@@ -26,7 +26,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,15 +101,6 @@ discover(void)
 }
 
 /* ---- what every process of the job gives up ---- */
-
-static void
-no_core(void)
-{
-	struct rlimit none = {0, 0};
-
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
-}
 
 /* The parent may have died before the kernel was told to watch it. */
 static void
@@ -189,7 +179,7 @@ worker_main(const struct worker_args *args, pid_t parent, const sigset_t *mask)
 	sink_cups_arm();
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (become_worker(args->config, &e) == 0) {
-		no_core(); /* changing the user sets the flag back, and clears the death signal */
+		cores_forbid(); /* changing the user sets the flag back, and clears the death signal */
 		watch_parent(parent);
 		end = worker_run(args, &sink_cups, &e);
 	}
@@ -363,7 +353,7 @@ main(int argc, char **argv)
 		return CUPS_BACKEND_CANCEL;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	no_core();
+	cores_forbid();
 	prctl(PR_SET_NAME, "cardspool-super");
 	sink_cups_watch(parent);
 	prctl(PR_SET_PDEATHSIG, SINK_ORPHAN_SIGNAL);

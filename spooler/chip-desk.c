@@ -188,6 +188,7 @@ static int
 keys_open(struct desk *d, struct err *e)
 {
 	if (d->inspector) {
+		cores_forbid();
 		d->source = (struct key_source){inspector_keys, d->inspector};
 		return 0;
 	}

@@ -63,6 +63,7 @@ keyd_start_config(const struct config *c, const char *run_as, pid_t *pid, int *f
 	struct keyd_setup setup;
 	int rc = keyd_setup_load(&setup, c, e);
 
+	cores_forbid();
 	*pid = -1;
 	*fd = -1;
 	return rc ? rc : keyd_start_setup(&setup, run_as, pid, fd, e);

@@ -23,15 +23,22 @@
 
 enum { PART_LEN = 1 + 2 * MASTER_KEY_LEN + 4 };
 
+/* The limit alone does not stop a core that the kernel pipes into a program. */
 void
-keys_guard(void)
+cores_forbid(void)
 {
 	static const struct rlimit none = {0, 0};
 
-	/* Best effort: the commands go on where a limit forbids it; keyd checks what it needs. */
-	mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
+}
+
+void
+keys_guard(void)
+{
+	/* Best effort: the commands go on where a limit forbids it; keyd checks what it needs. */
+	mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	cores_forbid();
 }
 
 /* Kept by the kernel from the login on, whatever su or sudo did since. */

@@ -395,10 +395,13 @@ struct keyd_reply {
 	char text[ERR_TEXT_MAX];
 };
 
+/* No core dump, no debugger, from here on (keypart.c): for a process that holds keys or personal data. */
+void cores_forbid(void);
 /* Starts keyd as a child: reads the key file, then gives up files, devices, privileges and core dumps.
  * *fd is this side of the socket pair. */
 int keyd_start(const char *key_path, const char *run_as, pid_t *pid, int *fd, struct err *e);
-/* The same with what [keys] of cardspool.conf says: the file, a security module, or both. */
+/* As keyd_start, with what [keys] of cardspool.conf says: the file, a security module, or both. The caller may not
+ * dump core any more: it will hold the keys of cards. */
 int keyd_start_config(const struct config *c, const char *run_as, pid_t *pid, int *fd, struct err *e);
 /* A key_source that asks keyd over fd. ctx must be (void *)(intptr_t)fd for the current masters, or
  * KEYD_CTX(fd, version) for a card that was made with an older version. */

@@ -204,6 +204,31 @@ test_bytes(void **state)
 	expect_sent(end, 1);
 }
 
+/* What reads, proves or changes a chip leaves no key of it in the reader. */
+static void
+test_forget(void **state)
+{
+	static const char key[] = "FF82000006010203040506", none[] = "FF82000006FFFFFFFFFFFF";
+	struct chip_keys keys;
+	struct chip_image image;
+	struct err e = {0};
+	struct station *s = station_begin("SpringCard H663", 4);
+	struct chip_id id;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * CHIP_SECTORS; i++)
+		memcpy(keys.key[i / 2][i % 2], "\1\2\3\4\5\6", MIFARE_KEY_LEN);
+	assert_int_equal(s->driver->select(s, NULL, &id, &e), 0);
+	assert_int_equal(chip_read(s, &id, &keys, 1u << 4 | 1u << 9, &image, &e), 0);
+	assert_int_equal(strcasecmp(reader.sent[1], "FFCA000000"), 0);
+	assert_int_equal(strcasecmp(reader.sent[2], key), 0);
+	assert_int_equal(strcasecmp(reader.sent[reader.n_sent - 1], none), 0);
+	reader.n_sent = 0;
+	s->driver->forget(s);
+	s->driver->close(s);
+	assert_int_equal(reader.n_sent, 0);
+}
+
 static void
 test_other_uid(void **state)
 {
@@ -257,6 +282,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_other_uid),
 		cmocka_unit_test(test_noise),
 	};
