@@ -627,6 +627,17 @@ int pass_foreign(struct pass *p, const struct printer_status *st, struct err *e)
 /* Takes up the open record of one that an earlier run did not see leave. */
 int pass_foreign_resume(struct pass *p, struct err *e);
 
+/* ---- the stream, one card ahead of the machine (ahead.c) ---------------------------------------------------------------- */
+
+struct ahead;
+/* Takes the reader, also on failure, and begins to read. */
+int ahead_open(struct ahead **out, struct stream_reader *stream, struct err *e);
+/* As stream_next, from a thread of its own; after an end, an error or a failure the same again. */
+int ahead_next(struct ahead *a, enum stream_item *item, struct stream_card *card, struct err *cause,
+	struct err *e);
+/* Never waits for the filter. */
+void ahead_close(struct ahead *a);
+
 /* ---- worker (worker.c) ------------------------------------------------------------------------------------------------ */
 
 struct worker_args {
@@ -729,6 +740,7 @@ extern const struct command commands_card[];     /* card */
 extern const struct command commands_failure[];  /* failure */
 extern const struct command commands_person[];   /* person */
 extern const struct command commands_report[];   /* failure report */
+extern const struct command commands_web[];      /* web */
 extern const struct command commands_fault[];    /* fault list */
 extern const struct command commands_station[];  /* station list, station check */
 extern const struct command commands_key[];      /* key create */

@@ -26,7 +26,7 @@ struct work {
 	const struct worker_args *args;
 	struct sink *sink;
 	struct pass pass;
-	struct stream_reader *stream;
+	struct ahead *stream;
 	struct stream_job stream_job;
 	struct usb_printer usb;
 	char ribbon[16];
@@ -367,7 +367,7 @@ worker_cards(struct work *w, struct err *e)
 		if (pass_stopped(p, e))
 			return PASS_CANCEL;
 		memset(&card, 0, sizeof(card));
-		if (stream_next(w->stream, &item, &card, &cause, e) != 0)
+		if (ahead_next(w->stream, &item, &card, &cause, e) != 0)
 			return pass_stopped(p, e) ? PASS_CANCEL : end_of(e);
 		if (item == STREAM_END)
 			return PASS_OK;
@@ -418,15 +418,19 @@ worker_devices(struct work *w, struct err *e)
 static enum pass_end
 worker_open(struct work *w, struct err *e)
 {
+	struct stream_reader *stream;
 	enum pass_end end;
 
 	if (options_read(w, e) != 0)
 		return PASS_HOLD;
 	if (w->args->commands)
 		return worker_devices(w, e);
-	if (stream_open(&w->stream, w->args->stream_fd, &w->stream_job, e) != 0)
+	if (stream_open(&stream, w->args->stream_fd, &w->stream_job, e) != 0)
 		return e->code == ERR_CANCELLED || pass_stopped(&w->pass, e) ? PASS_CANCEL
 									     : PASS_HOLD;
+	/* From here on the first card is read while ledger and printer are opened. */
+	if (ahead_open(&w->stream, stream, e) != 0)
+		return PASS_STOP;
 	/* A banner, or a batch that the filter refused: neither concerns printer or ledger. */
 	if (w->stream_job.n_cards == 0)
 		return worker_cards(w, e);
@@ -453,7 +457,7 @@ worker_close(struct work *w)
 	if (p->ledger)
 		ledger_close(p->ledger);
 	if (w->stream)
-		stream_close(w->stream);
+		ahead_close(w->stream);
 	if (w->lock_fd >= 0)
 		close(w->lock_fd);
 }
