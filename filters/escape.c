@@ -150,7 +150,7 @@ escape_parse(struct escapes *x, const char *line, size_t len, struct err *e)
 			return 0;
 		return err_set(e, ERR_INPUT,
 			_("an escape stands behind other text; give it a line or a text box of its "
-			  "own"));
+			  "own, or put a blank behind the ~ to print it"));
 	}
 	for (size_t at = 0, end; at < len; at = end) {
 		end = escape_next(line, at + 1, len);

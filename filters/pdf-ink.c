@@ -13,8 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* K_ONLY: what poppler makes of DeviceCMYK 0 0 0 1, the black of programs for print shops. */
-enum { BLACK_MAX = 2, K_ONLY = 0x231f20, WHITE = 0xffffff, HALF = 128 };
+/*
+ * BLACK_MAX: of black in a picture. BLACK_DRAWN_MAX: of text and lines, 14 %: what poppler makes of
+ * DeviceCMYK with full K, alone (K_ONLY) or with other inks, as programs for print shops write
+ * black.
+ */
+enum { BLACK_MAX = 2, BLACK_DRAWN_MAX = 36, K_ONLY = 0x231f20, WHITE = 0xffffff, HALF = 128 };
 
 /* What a pixel is for the resin. */
 enum { MARK_RESIN = 1, MARK_RIM = 2, MARK_GRAY = 4 };
@@ -35,10 +39,9 @@ static const uint8_t cluster[64] = {24, 10, 12, 26, 35, 47, 49, 37, 8, 0, 2, 14,
 	44, 58, 60, 50, 9, 1, 3, 15, 42, 56, 62, 52, 23, 7, 5, 17, 32, 40, 54, 38, 31, 21, 19, 29};
 
 static bool
-pixel_black(uint32_t p)
+pixel_black(uint32_t p, unsigned most)
 {
-	return ((p & 255) <= BLACK_MAX && (p >> 8 & 255) <= BLACK_MAX &&
-		       (p >> 16 & 255) <= BLACK_MAX) ||
+	return ((p & 255) <= most && (p >> 8 & 255) <= most && (p >> 16 & 255) <= most) ||
 	       (p & WHITE) == K_ONLY;
 }
 
@@ -64,12 +67,14 @@ mark_black(const struct pdf_picture *p, enum pdf_black black)
 {
 	uint8_t *mark = calloc(p->h, p->w);
 	const uint32_t *from = p->drawn ? p->drawn : p->crisp;
+	unsigned most = black == BLACK_TEXT ? BLACK_DRAWN_MAX : BLACK_MAX;
 
 	if (!mark || !from)
 		return mark;
 	for (size_t i = 0; i < (size_t)p->w * p->h; i++)
-		mark[i] = pixel_black(from[i]) || (black == BLACK_DARK && pixel_gray(p->crisp[i]) &&
-							  rgb_luminance(p->crisp[i]) < HALF);
+		mark[i] = pixel_black(from[i], most) ||
+			  (black == BLACK_DARK && pixel_gray(p->crisp[i]) &&
+				  rgb_luminance(p->crisp[i]) < HALF);
 	for (unsigned y = 0; y < p->h; y++)
 		for (unsigned x = 0; x < p->w; x++) {
 			if (mark[(size_t)y * p->w + x] != MARK_RESIN)

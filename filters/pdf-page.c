@@ -1,37 +1,23 @@
 /*
  * pdf-page.c - one page of a PDF in the dots of the head.
  *
- * Owns the PDF, the page's place on the card and the watch over what is drawn. Guarantees: one dot
- * is 1/300 inch of a page that has a card's size, nothing is resampled and no white edge remains;
- * an escape's text is gone and what lay below it is untouched. On failure the message names the
- * page and nothing is allocated.
+ * Owns the PDF and the watch over what is drawn. Guarantees: nothing is resampled; an escape's text
+ * is gone and what lay below it is untouched. On failure the message names the page and nothing is
+ * allocated.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "filters/pdf.h"
+#include "filters/pdf-place.h"
 
-#include <errno.h>
 #include <math.h>
-#include <poppler.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A card as programs write it: 85.5 to 86 mm x 54 to 54.9 mm, the PPD's 244 x 156 pt, and rounding.
- */
-static const double page_w_min = 84.9, page_w_max = 86.7, page_h_min = 53.2, page_h_max = 55.6;
-static const double mm_per_pt = 25.4 / 72;
-enum { PAGE_MM_MAX = 20000, LINES_MAX_ESCAPES = 64, SLACK = 3 };
+enum { LINES_MAX_ESCAPES = 64, SLACK = 3 };
 
 struct pdf {
 	PopplerDocument *document;
 	unsigned pages;
-};
-
-/* Where the page lies on the artwork. */
-struct place {
-	cairo_matrix_t matrix; /* page points to dots */
-	struct pdf_rect page;  /* dots that the page surely covers whole */
-	bool bleed;            /* the edge is carried on to the end of the artwork */
 };
 
 /* An escape's line on the artwork. */
@@ -123,99 +109,6 @@ unsigned
 pdf_pages(const struct pdf *p)
 {
 	return p->pages;
-}
-
-/* ---- the page's place ---- */
-
-static bool
-card_sized(double w_mm, double h_mm)
-{
-	return w_mm >= page_w_min && w_mm <= page_w_max && h_mm >= page_h_min && h_mm <= page_h_max;
-}
-
-/* Maps the page, w x h points and turned as it is, on (x, y) of the artwork; nw x nh dots. */
-static void
-matrix_set(struct place *p, bool portrait, bool turned, double scale, int x, int y, int nw, int nh)
-{
-	cairo_matrix_t *m = &p->matrix;
-
-	if (!portrait && !turned)
-		cairo_matrix_init(m, scale, 0, 0, scale, x, y);
-	else if (!portrait)
-		cairo_matrix_init(m, -scale, 0, 0, -scale, x + nw, y + nh);
-	else if (!turned) /* clockwise, as CUPS turns the other way for its portrait cards */
-		cairo_matrix_init(m, 0, scale, -scale, 0, x + nw, y);
-	else
-		cairo_matrix_init(m, 0, -scale, scale, 0, x, y + nh);
-}
-
-/*
- * Where the whole dots of a page begin and end. Programs cut what they draw at their own unit, a
- * fraction of a dot inside the page, so the outermost dots of a page that ends on the artwork are
- * half paper.
- */
-static int
-edge_low(int at)
-{
-	return at > 0 ? at + 1 : 0;
-}
-
-static int
-edge_high(int at, unsigned end)
-{
-	return at < (int)end ? at - 1 : (int)end;
-}
-
-static int
-place_find(struct place *p, PopplerPage *page, const struct pdf_look *look, struct err *e)
-{
-	double w, h;
-
-	poppler_page_get_size(page, &w, &h);
-	bool portrait = h > w;
-	double w_mm = (portrait ? h : w) * mm_per_pt, h_mm = (portrait ? w : h) * mm_per_pt;
-	double scale = look->dpi / 72.0;
-	if (!(w_mm > 1 && h_mm > 1 && w_mm < PAGE_MM_MAX))
-		return err_set(e, ERR_INPUT, _("it has no size that can be printed"));
-	double long_dots = w_mm / mm_per_pt * scale, short_dots = h_mm / mm_per_pt * scale;
-	bool fits = long_dots <= look->width + 1 && short_dots <= look->height + 1;
-	if (look->scaling == PDF_FIT && !card_sized(w_mm, h_mm)) {
-		double fit = fmin(look->width / long_dots, look->height / short_dots);
-		scale *= fit;
-		long_dots *= fit;
-		short_dots *= fit;
-	} else if (!card_sized(w_mm, h_mm) && !(look->scaling == PDF_NONE && fits)) {
-		return err_set(e, ERR_INPUT,
-			_("it is %.1f x %.1f mm; a card is 85.6 x 54 mm. Set the page size CR80 in "
-			  "the "
-			  "program, or print with print-scaling=fit"),
-			w * mm_per_pt, h * mm_per_pt);
-	}
-	int nw = (int)floor(long_dots + 0.05), nh = (int)floor(short_dots + 0.05);
-	int x = (int)floor(((int)look->width - nw) / 2.0),
-	    y = (int)floor(((int)look->height - nh) / 2.0);
-	matrix_set(p, portrait, look->turned, scale, x, y, nw, nh);
-	p->page = (struct pdf_rect){edge_low(x), edge_low(y), edge_high(x + nw, look->width),
-		edge_high(y + nh, look->height)};
-	p->bleed = look->scaling != PDF_NONE && card_sized(w_mm, h_mm);
-	return 0;
-}
-
-/* Carries the outermost whole dots of the page on to the edge of the artwork. */
-static void
-edge_carry(uint32_t *pixels, unsigned w, unsigned h, const struct pdf_rect *page)
-{
-	for (int y = page->y0; y < page->y1; y++) {
-		uint32_t *row = pixels + (size_t)y * w;
-		for (int x = 0; x < page->x0; x++)
-			row[x] = row[page->x0];
-		for (int x = page->x1; x < (int)w; x++)
-			row[x] = row[page->x1 - 1];
-	}
-	for (int y = 0; y < page->y0; y++)
-		memcpy(pixels + (size_t)y * w, pixels + (size_t)page->y0 * w, 4 * (size_t)w);
-	for (int y = page->y1; y < (int)h; y++)
-		memcpy(pixels + (size_t)y * w, pixels + (size_t)(page->y1 - 1) * w, 4 * (size_t)w);
 }
 
 /* ---- the watch ---- */
@@ -389,7 +282,7 @@ smoothness_set(cairo_t *cr, bool crisp)
 
 /* One rendering of the page; *pixels is the caller's. */
 static int
-page_render(struct watch *w, uint32_t **pixels, PopplerPage *page, const struct place *place,
+page_render(struct watch *w, uint32_t **pixels, PopplerPage *page, const struct pdf_place *place,
 	const struct pdf_look *look, bool crisp, struct err *e)
 {
 	size_t n = (size_t)look->width * look->height;
@@ -407,7 +300,7 @@ page_render(struct watch *w, uint32_t **pixels, PopplerPage *page, const struct 
 		if (cairo_status(w->cr) || cairo_surface_status(w->target))
 			rc = err_set(e, ERR_INPUT, _("it cannot be drawn"));
 		else if (place->bleed)
-			edge_carry(*pixels, look->width, look->height, &place->page);
+			pdf_edge_carry(*pixels, look->width, look->height, &place->page);
 	}
 	cairo_destroy(w->cr);
 	cairo_surface_destroy(w->target);
@@ -494,13 +387,29 @@ escapes_read(struct hidden *hidden, size_t *n, struct escapes *x, PopplerPage *p
 
 /* ---- the page ---- */
 
+/* One colour all over: text of the same colour, or invisible, was written there at most. */
+static bool
+plain(const struct pdf_picture *p, const struct pdf_rect *r)
+{
+	int x0 = r->x0 < 0 ? 0 : r->x0, x1 = r->x1 > (int)p->w ? (int)p->w : r->x1;
+	int y0 = r->y0 < 0 ? 0 : r->y0, y1 = r->y1 > (int)p->h ? (int)p->h : r->y1;
+
+	for (int y = y0; y < y1; y++)
+		for (int x = x0; x < x1; x++)
+			if (p->smooth[(size_t)y * p->w + (size_t)x] !=
+				p->smooth[(size_t)y0 * p->w + (size_t)x0])
+				return false;
+	return true;
+}
+
 /* Dots of an escape that stay are ink that nobody meant: an escape drawn as outlines or within a
  * group. */
 static int
-hidden_check(const struct hidden *hidden, size_t n, struct err *e)
+hidden_check(
+	const struct hidden *hidden, size_t n, const struct pdf_picture *picture, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!hidden[i].gone)
+		if (!hidden[i].gone && !plain(picture, &hidden[i].rect))
 			return err_set(e, ERR_INPUT,
 				_("an escape cannot be taken out of the picture; write it as plain "
 				  "text, "
@@ -514,15 +423,15 @@ page_draw(struct pdf_picture *out, struct escapes *x, PopplerPage *page,
 {
 	struct hidden hidden[LINES_MAX_ESCAPES];
 	struct watch w = {.hidden = hidden};
-	struct place place;
-	int rc = place_find(&place, page, look, e);
+	struct pdf_place place;
+	int rc = pdf_place_find(&place, page, look, e);
 
 	if (!rc)
 		rc = escapes_read(hidden, &w.n_hidden, x, page, &place.matrix, e);
 	if (!rc)
 		rc = page_render(&w, &out->smooth, page, &place, look, false, e);
 	if (!rc)
-		rc = hidden_check(hidden, w.n_hidden, e);
+		rc = hidden_check(hidden, w.n_hidden, out, e);
 	if (!rc && look->black != BLACK_NO)
 		rc = page_render(&w, &out->crisp, page, &place, look, true, e);
 	w.blank_pictures = true;
@@ -535,9 +444,9 @@ static int
 page_check(struct escapes *x, PopplerPage *page, const struct pdf_look *look, struct err *e)
 {
 	struct hidden hidden[LINES_MAX_ESCAPES];
-	struct place place;
+	struct pdf_place place;
 	size_t n;
-	int rc = place_find(&place, page, look, e);
+	int rc = pdf_place_find(&place, page, look, e);
 
 	return rc ? rc : escapes_read(hidden, &n, x, page, &place.matrix, e);
 }

@@ -1,5 +1,5 @@
 /*
- * pdf.h - pages of a PDF as faces of a card, for its four files.
+ * pdf.h - pages of a PDF as faces of a card, for its files.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */

@@ -78,21 +78,40 @@ def check_places(at_work):
 
 def check_blacks(at_work):
     colours = (("gray 0", b"0 g"), ("RGB 0 0 0", b"0 0 0 rg"), ("CMYK 0 0 0 1", b"0 0 0 1 k"), ("CMYK 1 1 1 1", b"1 1 1 1 k"),
+               ("rich black", b"0.75 0.68 0.67 0.9 k"), ("cool black", b"0.6 0 0 1 k"), ("RGB 36 36 36", b"0.141 g"),
                ("a group that multiplies", b"/G gs 0 g"), ("a soft mask", b"/M gs 0 g"))
-    content = ART + b" ".join(b"%s 100 %d 200 40 re f" % (c, 120 + 60 * i) for i, (_, c) in enumerate(colours))
+    content = ART + b" ".join(b"%s 100 %d 200 30 re f" % (c, 120 + 40 * i) for i, (_, c) in enumerate(colours))
     mask = stream(b"1 g 0 0 1000 1000 re f", b"/Type/XObject/Subtype/Form/BBox[0 0 1000 1000]/Group<</S/Transparency/CS/DeviceGray>>")
     path = page(at_work("black.pdf"), content, more=[mask],
                 resources=b"/ExtGState<</G<</BM/Multiply/ca 1>>/M<</SMask<</S/Luminosity/G 5 0 R>>>>>>")
     k, c = panel(path, "K"), panel(path, "C")
     for i, (what, _) in enumerate(colours):
-        spot = (200, 140 + 60 * i)
+        spot = (200, 135 + 40 * i)
         check(f"black by {what} is resin alone", at(k, *spot) == BLACK and at(c, *spot) == WHITE, (at(k, *spot), at(c, *spot)))
+    path = page(at_work("gray.pdf"), ART + b"0.15 g 100 120 200 40 re f")
+    check("gray 15 % is dye", at(panel(path, "K"), 200, 140) == WHITE and at(panel(path, "C"), 200, 140) != WHITE)
     samples = zlib.compress(b"\0\0\0\xff" * 64)
     picture = stream(samples, b"/Type/XObject/Subtype/Image/Width 8/Height 8/BitsPerComponent 8/ColorSpace/DeviceCMYK/Filter/FlateDecode")
     path = page(at_work("cmyk.pdf"), ART + b"q 200 0 0 -200 400 300 cm /I Do Q", resources=b"/XObject<</I 5 0 R>>", more=[picture])
     k, c = panel(path, "K"), panel(path, "C")
     check("black in a CMYK picture is dye", at(k, 500, 200) == WHITE and at(c, 500, 200) != WHITE,
           (at(k, 500, 200), at(c, 500, 200)))
+
+
+def check_escapes(at_work):
+    """Text that people hide from the eye is data all the same."""
+    font = dict(resources=b"/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>/ExtGState<</H<</ca 0.4>>>>")
+    line = b"q 1 0 0 -1 0 0 cm %s BT %s /F 40 Tf 400 -300 Td (~1HELLO) Tj ET Q"
+    preview(page(at_work("none.pdf"), ART)).communicate(timeout=SECONDS)
+    plain = png(at_work("none.pdf.png"))
+    for what, colour, mode in (("black", b"0 g", b""), ("white", b"1 g", b""), ("no", b"", b"3 Tr"), ("half clear", b"/H gs", b"")):
+        path = page(at_work("escape.pdf"), ART + line % (colour, mode), **font)
+        _, words = preview(path).communicate(timeout=SECONDS)
+        check(f"an escape in {what} ink is taken out", not words and png(path + ".png") == plain, words)
+    path = page(at_work("outline.pdf"), ART + line % (b"0 G 8 w", b"1 Tr"), **font)
+    _, words = preview(path).communicate(timeout=SECONDS)
+    check("an escape in outlines is taken out, or refused in one line", not words and png(path + ".png") == plain or
+          "cannot be taken out" in words and words.count("\n") == 1, words)
 
 
 def bomb(mib):
@@ -146,7 +165,7 @@ def check_harm(at_work):
 def main():
     work = tempfile.mkdtemp(prefix="cs-hostile.")
     try:
-        for part in (check_places, check_blacks, check_harm):
+        for part in (check_places, check_blacks, check_escapes, check_harm):
             part(lambda name: os.path.join(work, name))
     finally:
         shutil.rmtree(work, ignore_errors=True)
