@@ -23,7 +23,7 @@ panel_missing(const char *panels, enum side side, const struct face *face,
 			return err_set(e, ERR_INPUT,
 				_("The %s of the card needs panel %c, which the ribbon %s lacks "
 				  "there."),
-				side_names[side], panel_letters[i], ribbon->name);
+				_(side_names[side]), panel_letters[i], ribbon->name);
 	}
 	return 0;
 }

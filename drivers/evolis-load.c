@@ -177,7 +177,7 @@ side_load(struct printer *p, enum side side, const struct face *face, struct err
 			return err_set(e, ERR_INPUT,
 				_("The %s of the card needs panel %c, which the ribbon %s lacks "
 				  "there."),
-				side_names[side], panel_letters[i], ribbon->name);
+				_(side_names[side]), panel_letters[i], ribbon->name);
 	}
 	int rc = half_load(p, side, face, &part, e);
 	for (size_t slot = 0; panels[slot] && rc == 0; slot++) {

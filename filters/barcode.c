@@ -170,7 +170,7 @@ barcode_build(
 		_("%s: field %s: the %s needs %u x %u dots with modules of %u dots, its place on "
 		  "the %s has %u x %u. Shorten the value or enlarge the place."),
 		where, b->field_name, kinds[b->symbology].name, c->need_w,
-		c->need_h ? c->need_h : b->h, b->module, side_names[b->side], b->w, b->h);
+		c->need_h ? c->need_h : b->h, b->module, _(side_names[b->side]), b->w, b->h);
 }
 
 int

@@ -295,7 +295,7 @@ text_fit(PangoLayout *layout, const struct box *b, const char *where, double *fi
 		return err_set(e, ERR_INPUT,
 			_("%s: field %s: the text is too long for its place on the %s of the card. "
 			  "Shorten it."),
-			where, b->field_name, side_names[b->side]);
+			where, b->field_name, _(side_names[b->side]));
 	*fit = size;
 	return 0;
 }

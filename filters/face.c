@@ -311,7 +311,7 @@ uv_check(const struct job *j, const struct ribbon *ribbon, const char *panels, s
 	return err_set(e, ERR_INPUT,
 		_("The %s of template %s has fluorescent (UV) ink, but ribbon %s has no panel for "
 		  "it there. Put in a ribbon with a UV panel and choose it."),
-		side_names[j->side], t->name, ribbon->name);
+		_(side_names[j->side]), t->name, ribbon->name);
 }
 
 static int

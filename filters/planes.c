@@ -15,7 +15,7 @@
 #include <string.h>
 
 const char panel_letters[PANEL_COUNT + 1] = "YMCKOU";
-const char *const side_names[SIDE_COUNT] = {"front", "back"};
+const char *const side_names[SIDE_COUNT] = {N_("front"), N_("back")};
 
 enum { DOTS_MAX = 4096, LINES_MAX = 8192 };
 

@@ -277,7 +277,7 @@ fields_resolve(struct template *t, const char *dir, struct err *e)
 			return err_set(e, ERR_INPUT,
 				_("%s: the %s shows a field \"%s\" that record.schema does not "
 				  "have."),
-				dir, side_names[b->side], missing);
+				dir, _(side_names[b->side]), missing);
 	}
 	return 0;
 }
