@@ -71,7 +71,8 @@ interface_find(libusb_device *device, struct found *f)
 			const struct libusb_interface_descriptor *d =
 				&config->interface[i].altsetting[a];
 			f->ep_out = f->ep_in = 0;
-			for (int n = 0; n < d->bNumEndpoints; n++) {
+			/* Of a description that is cut off libusb gives the count without them. */
+			for (int n = 0; d->endpoint && n < d->bNumEndpoints; n++) {
 				const struct libusb_endpoint_descriptor *ep = &d->endpoint[n];
 				bool in = (ep->bEndpointAddress & LIBUSB_ENDPOINT_IN) != 0;
 				if ((ep->bmAttributes & 3) != LIBUSB_TRANSFER_TYPE_BULK)
