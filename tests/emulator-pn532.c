@@ -21,6 +21,7 @@
 #include "tests/emulator/pcsc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,11 +203,25 @@ reader_stop(struct reader *r)
 	pcsc_reader_stop(r->pcsc);
 }
 
+/* The reader's port must not become the command's standard input. */
+static void
+standard_files_fill(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct setup s;
 	struct field field;
+
+	standard_files_fill();
 	if (!options_parse(&s, argc, argv)) {
 		fprintf(stderr, "usage: emulator-pn532 [options] LINK COMMAND...\n");
 		return 64;
