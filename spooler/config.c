@@ -25,6 +25,8 @@ struct config {
 	struct printer_limits limits;
 	GHashTable *stations; /* printer serial or "default" -> address */
 	GHashTable *printers; /* printer serial or model -> array of struct printer_override */
+	char *web_listen, *web_host, *web_certificate, *web_private_key;
+	unsigned web_idle_s;
 	char *key_secret, *key_source, *mac_source, *psam_reader, *psam_application;
 	unsigned psam_key_version, psam_key_usage, psam_mac_usage;
 };
@@ -75,6 +77,14 @@ static const struct setting {
 	{"cards", "fit", SETTING_WORD, offsetof(struct config, fit), "warn", 0, 0, 0},
 	{"failures", "retention-months", SETTING_NUMBER, offsetof(struct config, retention_months),
 		NULL, RETENTION_MONTHS_MIN, RETENTION_MONTHS_MIN, 1200},
+	{"web", "listen", SETTING_WORD, offsetof(struct config, web_listen), "127.0.0.1:8632", 0, 0,
+		0},
+	{"web", "host", SETTING_WORD, offsetof(struct config, web_host), NULL, 0, 0, 0},
+	{"web", "certificate", SETTING_PATH, offsetof(struct config, web_certificate), NULL, 0, 0,
+		0},
+	{"web", "private-key", SETTING_PATH, offsetof(struct config, web_private_key), NULL, 0, 0,
+		0},
+	{"web", "idle-s", SETTING_NUMBER, offsetof(struct config, web_idle_s), NULL, 900, 1, 86400},
 	/* 0: what the driver knows of the model */
 	{"printer", "reply-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.reply_ms),
 		NULL, 0, 0, 600000},

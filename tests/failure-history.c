@@ -2,6 +2,7 @@
  * failure-history.c - months of a simulated workshop in a ledger.
  *
  *   failure-history LEDGER [--months N] [--end YYYY-MM-DD] [--cards N] [--seed N] [--no-reviews]
+ *                   [--raw TEXT]
  *
  * Writes through the calls the pass itself makes, with a clock of its own: working days of orders
  * on three machines, cards with every step, failures of every action with the time until they were
@@ -65,6 +66,7 @@ struct history {
 	unsigned cards_a_day, n_orders, n_cards, n_failures, n_reviews;
 	unsigned weekday;
 	bool bad_ribbon, reviews;
+	const char *raw; /* in place of each machine's reply, "" none */
 };
 
 /* The clock of the workshop and the last start of its host. */
@@ -157,7 +159,7 @@ failure_have(struct history *h, const struct card_row *card, const struct mishap
 	snprintf(f.step, sizeof f.step, "%s", m->step);
 	snprintf(f.code, sizeof f.code, "%s", m->code);
 	snprintf(f.cause, sizeof f.cause, "%s", fault ? fault->cause : m->code);
-	snprintf(f.raw, sizeof f.raw, "%s", m->raw);
+	snprintf(f.raw, sizeof f.raw, "%s", h->raw[0] ? h->raw : m->raw);
 	must(h, failure_record(h->ledger, &f, &h->e));
 	h->n_failures++;
 	now_ms += clear_time_ms(h, m);
@@ -337,6 +339,7 @@ main(int argc, char **argv)
 	unsigned months = (unsigned)strtoul(option(argc, argv, "--months", "3"), NULL, 10);
 	h.cards_a_day = (unsigned)strtoul(option(argc, argv, "--cards", "40"), NULL, 10);
 	h.random = strtoull(option(argc, argv, "--seed", "7"), NULL, 10) * 2654435769u + 1;
+	h.raw = option(argc, argv, "--raw", "");
 	for (int i = 2; i < argc; i++)
 		h.reviews = h.reviews && strcmp(argv[i], "--no-reviews") != 0;
 	must(&h, ledger_open(&h.ledger, argv[1], LEDGER_WRITE, &h.e));
