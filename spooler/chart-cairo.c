@@ -10,86 +10,95 @@
 
 #include <pango/pangocairo.h>
 
+struct pen {
+	cairo_t *cr;
+	PangoLayout *layout;
+	PangoFontDescription *fonts[2]; /* plain, bold */
+};
+
 static void
-colour_set(cairo_t *cr, const char *colour)
+colour_set(const struct pen *p, const char *colour)
 {
 	PangoColor rgb = {0};
 
 	pango_color_parse(&rgb, colour);
-	cairo_set_source_rgb(cr, rgb.red / 65535.0, rgb.green / 65535.0, rgb.blue / 65535.0);
+	cairo_set_source_rgb(p->cr, rgb.red / 65535.0, rgb.green / 65535.0, rgb.blue / 65535.0);
 }
 
 static void
 cairo_rect(struct canvas *c, double x, double y, double w, double h, const char *colour)
 {
-	colour_set(c->ctx, colour);
-	cairo_rectangle(c->ctx, x, y, w, h);
-	cairo_fill(c->ctx);
+	const struct pen *p = c->ctx;
+
+	colour_set(p, colour);
+	cairo_rectangle(p->cr, x, y, w, h);
+	cairo_fill(p->cr);
 }
 
 static void
 cairo_stroke_line(struct canvas *c, double x1, double y1, double x2, double y2, double width,
 	const char *colour)
 {
-	colour_set(c->ctx, colour);
-	cairo_set_line_width(c->ctx, width);
-	cairo_move_to(c->ctx, x1, y1);
-	cairo_line_to(c->ctx, x2, y2);
-	cairo_stroke(c->ctx);
+	const struct pen *p = c->ctx;
+
+	colour_set(p, colour);
+	cairo_set_line_width(p->cr, width);
+	cairo_move_to(p->cr, x1, y1);
+	cairo_line_to(p->cr, x2, y2);
+	cairo_stroke(p->cr);
 }
 
 static void
-text_draw(struct canvas *c, double x, double y, double size, enum anchor anchor, bool bold,
-	const char *colour, double max_width, const char *text, const char *tongue)
+cairo_text(struct canvas *c, double x, double y, double size, enum anchor anchor, bool bold,
+	const char *colour, double max_width, const char *text)
 {
-	cairo_t *cr = c->ctx;
-	PangoLayout *layout = pango_cairo_create_layout(cr);
-	PangoFontDescription *font = pango_font_description_from_string("sans-serif");
+	const struct pen *p = c->ctx;
 	gchar *valid = g_utf8_make_valid(text, -1);
 	PangoRectangle ink;
 
-	pango_context_set_language(
-		pango_layout_get_context(layout), pango_language_from_string(tongue));
-	pango_font_description_set_absolute_size(font, size * PANGO_SCALE);
-	if (bold)
-		pango_font_description_set_weight(font, PANGO_WEIGHT_BOLD);
-	pango_layout_set_font_description(layout, font);
-	pango_layout_set_single_paragraph_mode(layout, TRUE);
-	pango_layout_set_text(layout, valid, -1);
-	pango_layout_get_extents(layout, NULL, &ink);
+	pango_font_description_set_absolute_size(p->fonts[bold], size * PANGO_SCALE);
+	pango_layout_set_font_description(p->layout, p->fonts[bold]);
+	pango_layout_set_width(p->layout, -1);
+	pango_layout_set_text(p->layout, valid, -1);
+	pango_layout_get_extents(p->layout, NULL, &ink);
 	if (max_width > 0 && ink.width > max_width * PANGO_SCALE) {
-		pango_layout_set_width(layout, (int)(max_width * PANGO_SCALE));
-		pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
-		pango_layout_get_extents(layout, NULL, &ink);
+		pango_layout_set_width(p->layout, (int)(max_width * PANGO_SCALE));
+		pango_layout_get_extents(p->layout, NULL, &ink);
 	}
-	colour_set(cr, colour);
-	cairo_move_to(cr, x - (double)ink.width / PANGO_SCALE * anchor / 2,
-		y - (double)pango_layout_get_baseline(layout) / PANGO_SCALE);
-	pango_cairo_show_layout(cr, layout);
+	colour_set(p, colour);
+	cairo_move_to(p->cr, x - (double)ink.width / PANGO_SCALE * anchor / 2,
+		y - (double)pango_layout_get_baseline(p->layout) / PANGO_SCALE);
+	pango_cairo_show_layout(p->cr, p->layout);
 	g_free(valid);
-	pango_font_description_free(font);
-	g_object_unref(layout);
-}
-
-static void
-cairo_text_en(struct canvas *c, double x, double y, double size, enum anchor anchor, bool bold,
-	const char *colour, double max_width, const char *text)
-{
-	text_draw(c, x, y, size, anchor, bold, colour, max_width, text, "en");
-}
-
-static void
-cairo_text_zh(struct canvas *c, double x, double y, double size, enum anchor anchor, bool bold,
-	const char *colour, double max_width, const char *text)
-{
-	text_draw(c, x, y, size, anchor, bold, colour, max_width, text, "zh-cn");
 }
 
 struct canvas
 chart_cairo(void *cairo, enum language l)
 {
-	return (struct canvas){.rect = cairo_rect,
-		.line = cairo_stroke_line,
-		.text = l == LANGUAGE_ZH ? cairo_text_zh : cairo_text_en,
-		.ctx = cairo};
+	struct pen *p = g_new0(struct pen, 1);
+
+	p->cr = cairo;
+	p->layout = pango_cairo_create_layout(cairo);
+	pango_context_set_language(pango_layout_get_context(p->layout),
+		pango_language_from_string(l == LANGUAGE_ZH ? "zh-cn" : "en"));
+	pango_layout_set_single_paragraph_mode(p->layout, TRUE);
+	pango_layout_set_ellipsize(p->layout, PANGO_ELLIPSIZE_END);
+	for (int bold = 0; bold < 2; bold++) {
+		p->fonts[bold] = pango_font_description_from_string("sans-serif");
+		pango_font_description_set_weight(
+			p->fonts[bold], bold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL);
+	}
+	return (struct canvas){
+		.rect = cairo_rect, .line = cairo_stroke_line, .text = cairo_text, .ctx = p};
+}
+
+void
+chart_cairo_done(struct canvas *c)
+{
+	struct pen *p = c->ctx;
+
+	g_object_unref(p->layout);
+	pango_font_description_free(p->fonts[0]);
+	pango_font_description_free(p->fonts[1]);
+	g_free(p);
 }

@@ -158,7 +158,7 @@ chart_svg(struct html *h, const struct chart *chart, const struct report *r)
 		"</figcaption><svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-2 -2 %.0f "
 		"%.0f\" "
 		"role=\"img\" font-family=\"sans-serif\"><title>",
-		CHART_WIDTH + 4, chart->height + 4);
+		CHART_WIDTH + 4, chart_height(chart, r) + 4);
 	html_say(h, chart->title);
 	html_put(h, "</title>");
 	chart->draw(&c, r, h->lang);

@@ -92,13 +92,13 @@ grid_draw(struct canvas *c, unsigned top, double left, double base, double heigh
 static void
 time_draw(struct canvas *c, const struct report *r, enum language l)
 {
-	const double left = 28, base = 148, height = 122;
+	const double left = 28, base = 140, height = 114;
 	double step = (CHART_WIDTH - left) / (r->n_bins ? r->n_bins : 1), bar = step * 0.68;
 	unsigned top = 1, every = r->n_bins / 9 + 1;
 	char day[16], text[16];
 
 	if (r->n == 0) {
-		empty_draw(c, r, 165, l);
+		empty_draw(c, r, 156, l);
 		return;
 	}
 	for (unsigned i = 0; i < r->n_bins; i++)
@@ -151,7 +151,7 @@ pareto_draw(struct canvas *c, const struct report *r, enum language l)
 	unsigned sum = 0, bars = r->n_causes <= PARETO_BARS ? r->n_causes : PARETO_BARS - 1;
 
 	if (r->n == 0) {
-		empty_draw(c, r, 198, l);
+		empty_draw(c, r, 60, l);
 		return;
 	}
 	label(c, CHART_WIDTH, 9, ANCHOR_END, LINE, say(l, "cumulative share"));
@@ -165,7 +165,7 @@ pareto_draw(struct canvas *c, const struct report *r, enum language l)
 			1, r->causes[0].n > r->n - sum ? r->causes[0].n : r->n - sum);
 }
 
-/* ---- machines: failures in a thousand cards ---- */
+/* ---- machines: the worst first, so many as find room ---- */
 
 enum { MACHINE_BARS = 8 };
 
@@ -175,30 +175,103 @@ machine_rate(const struct report_machine *m)
 	return m->cards > 0 ? 1000.0 * m->failures / m->cards : 0;
 }
 
+static double
+machine_wear(const struct report_machine *m)
+{
+	return m->head_life > 0 ? (double)m->prints / (double)m->head_life : 0;
+}
+
+static unsigned
+machines_order(const struct report *r, double (*measure)(const struct report_machine *m),
+	const struct report_machine *order[MACHINE_BARS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->n_machines; i++) {
+		const struct report_machine *m = &r->machines[i];
+		unsigned place = n;
+
+		while (place > 0 && measure(order[place - 1]) < measure(m))
+			place--;
+		if (place == MACHINE_BARS)
+			continue;
+		n += n < MACHINE_BARS;
+		memmove(&order[place + 1], &order[place], (n - place - 1) * sizeof order[0]);
+		order[place] = m;
+	}
+	return n;
+}
+
+static double
+machines_height(const struct report *r)
+{
+	unsigned n = r->n_machines > MACHINE_BARS ? MACHINE_BARS : r->n_machines;
+
+	return n ? 15.0 * n + 6 : 60;
+}
+
+static void
+machine_label(struct canvas *c, const struct report_machine *m, double x, double y, enum language l)
+{
+	char text[144];
+
+	snprintf(text, sizeof text, "%s  %s", m->serial[0] ? m->model : say(l, "other machines"),
+		m->serial);
+	c->text(c, x - 8, y + 9, 8.5, ANCHOR_END, false, INK, x - 12, text);
+}
+
 static void
 machines_draw(struct canvas *c, const struct report *r, enum language l)
 {
+	const struct report_machine *order[MACHINE_BARS];
 	const double left = 176, width = 250;
-	double most = 0;
-	unsigned row = 0;
+	unsigned n = machines_order(r, machine_rate, order);
+	char text[64];
 
-	for (unsigned i = 0; i < r->n_machines; i++)
-		most = machine_rate(&r->machines[i]) > most ? machine_rate(&r->machines[i]) : most;
-	if (most <= 0) {
-		empty_draw(c, r, 120, l);
+	if (r->cards == 0 || n == 0) {
+		empty_draw(c, r, machines_height(r), l);
 		return;
 	}
-	for (unsigned i = 0; i < r->n_machines && row < MACHINE_BARS; i++, row++) {
-		const struct report_machine *m = &r->machines[i];
-		double y = row * 15.0 + 2, w = width * machine_rate(m) / most;
-		char text[144];
+	for (unsigned i = 0; i < n; i++) {
+		const struct report_machine *m = order[i];
+		double most = machine_rate(order[0]), y = i * 15.0 + 2;
+		double w = most > 0 ? width * machine_rate(m) / most : 0;
 
-		snprintf(text, sizeof text, "%s  %s", m->model, m->serial);
-		c->text(c, left - 8, y + 9, 8.5, ANCHOR_END, false, INK, left - 12, text);
+		machine_label(c, m, left, y, l);
 		c->rect(c, left, y, w, 11, BAR);
 		snprintf(text, sizeof text, "%.1f   (%u / %u)", machine_rate(m), m->failures,
 			m->cards);
 		label(c, left + w + 5, y + 9, ANCHOR_START, INK, text);
+	}
+}
+
+/* The whole of a bar is the rated life. */
+static void
+wear_draw(struct canvas *c, const struct report *r, enum language l)
+{
+	const struct report_machine *order[MACHINE_BARS];
+	const double left = 176, width = 150;
+	unsigned n = machines_order(r, machine_wear, order);
+	char text[96];
+
+	if (n == 0) {
+		empty_draw(c, r, machines_height(r), l);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct report_machine *m = order[i];
+		double y = i * 15.0 + 2, part = machine_wear(m) < 1 ? machine_wear(m) : 1;
+		bool behind = m->cleanings < m->cleaning_due;
+
+		machine_label(c, m, left, y, l);
+		c->rect(c, left, y, width, 11, GRID);
+		c->rect(c, left, y, width * part, 11, part < 0.95 ? BAR : kind_colours[KIND_JAM]);
+		snprintf(text, sizeof text, "%.1f %%", 100 * machine_wear(m));
+		label(c, left + width + 5, y + 9, ANCHOR_START, INK, text);
+		snprintf(text, sizeof text, "%s %u / %u", say(l, "cleaned / due"), m->cleanings,
+			m->cleaning_due);
+		label(c, CHART_WIDTH, y + 9, ANCHOR_END, behind ? kind_colours[KIND_JAM] : INK,
+			text);
 	}
 }
 
@@ -230,10 +303,24 @@ clear_draw(struct canvas *c, const struct report *r, enum language l)
 	}
 }
 
+static double
+pareto_height(const struct report *r)
+{
+	return r->n_causes ? 15.0 * (r->n_causes < PARETO_BARS ? r->n_causes : PARETO_BARS) + 18
+			   : 60;
+}
+
 const struct chart charts[] = {
-	{"time", "Failures over time", 165, time_draw},
-	{"causes", "Causes, most frequent first", 198, pareto_draw},
-	{"machines", "Failures per 1,000 cards, by machine", 124, machines_draw},
-	{"clear", "Time until cleared", 102, clear_draw},
+	{"time", "Failures over time", 156, NULL, time_draw},
+	{"causes", "Causes, most frequent first", 0, pareto_height, pareto_draw},
+	{"machines", "Failures per 1,000 cards, by machine", 0, machines_height, machines_draw},
+	{"wear", "Print heads: share of rated life", 0, machines_height, wear_draw},
+	{"clear", "Time until cleared", 102, NULL, clear_draw},
 };
 const size_t n_charts = ARRAY_LEN(charts);
+
+double
+chart_height(const struct chart *c, const struct report *r)
+{
+	return c->height_of ? c->height_of(r) : c->height;
+}

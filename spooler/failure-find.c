@@ -102,9 +102,9 @@ machine_resolve(struct ledger *l, const struct failure_filter *f, bool *by_model
 	return rc < 0 ? rc : 0;
 }
 
-static int
-filter_prepare(struct ledger *l, const struct failure_filter *f, const char *before,
-	const char *after, sqlite3_stmt **s, struct err *e)
+int
+failure_query(struct ledger *l, const struct failure_filter *f, const char *before,
+	const char *after, struct sqlite3_stmt **s, struct err *e)
 {
 	struct buf sql;
 	bool by_model;
@@ -136,7 +136,7 @@ int
 failure_count(struct ledger *l, const struct failure_filter *f, int64_t *n, struct err *e)
 {
 	sqlite3_stmt *s = NULL;
-	int rc = filter_prepare(l, f, "SELECT count(*) FROM failure ", "", &s, e);
+	int rc = failure_query(l, f, "SELECT count(*) FROM failure ", "", &s, e);
 
 	*n = 0;
 	if (rc == 0 && (rc = ledger_step(l, s, e)) == 1)
@@ -152,10 +152,10 @@ find_prepare(struct ledger *l, const struct failure_filter *f, sqlite3_stmt **s,
 	char after[96];
 
 	if (f->limit <= 0)
-		return filter_prepare(l, f, FAILURE_SELECT, " ORDER BY at, id", s, e);
+		return failure_query(l, f, FAILURE_SELECT, " ORDER BY at, id", s, e);
 	snprintf(after, sizeof after,
 		" ORDER BY at DESC, id DESC LIMIT %" PRId64 ") ORDER BY at, id", f->limit);
-	return filter_prepare(
+	return failure_query(
 		l, f, FAILURE_SELECT "WHERE id IN (SELECT id FROM failure ", after, s, e);
 }
 

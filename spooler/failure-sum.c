@@ -1,9 +1,9 @@
 /*
  * failure-sum.c - what the failure log adds up to.
  *
- * Owns the figures of the report: one walk over the records of a period and two sums over cards and
- * jobs, whatever their number. Guarantees: figures of one call come from one moment of the ledger;
- * what the ledger does not know is 0 and shown as such, never guessed. Reads only.
+ * Owns the figures of the report: one walk over the records of a period, in memory that does not
+ * grow with their number. Guarantees: figures of one call come from one moment of the ledger; what
+ * the ledger does not know is 0 and shown as such, never guessed. Reads only.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY_MS = 86400000, HEAD_LIFE = 50000, MONTHS_BACK = 3 };
+enum { MONTHS_BACK = 3, CLEAR_MAX_S = 8 * 86400 };
+#define OTHER_CAUSES "other causes"
 
 const char *const fault_kind_names[KIND_COUNT] = {
 	[KIND_JAM] = "Jams",
@@ -57,16 +58,17 @@ fault_kind_of(const char *code)
 	return KIND_OTHER;
 }
 
-static struct report_machine *
-machine_of(struct report *r, const char *serial, const char *model)
+struct report_machine *
+report_machine_of(struct report *r, const char *serial, const char *model)
 {
 	struct report_machine *m;
 
 	for (unsigned i = 0; i < r->n_machines; i++)
 		if (strcmp(r->machines[i].serial, serial) == 0)
 			return &r->machines[i];
-	if (r->n_machines == REPORT_MACHINES_MAX)
-		return NULL;
+	/* The last place is for those that find none. */
+	if (r->n_machines >= REPORT_MACHINES_MAX - 1 && serial[0])
+		return report_machine_of(r, "", "");
 	m = &r->machines[r->n_machines++];
 	snprintf(m->serial, sizeof m->serial, "%s", serial);
 	snprintf(m->model, sizeof m->model, "%s", model);
@@ -81,8 +83,8 @@ cause_of(struct report *r, const char *code)
 	for (unsigned i = 0; i < r->n_causes; i++)
 		if (strcmp(r->causes[i].code, code) == 0)
 			return &r->causes[i];
-	if (r->n_causes == REPORT_CAUSES_MAX)
-		return NULL;
+	if (r->n_causes >= REPORT_CAUSES_MAX - 1 && strcmp(code, OTHER_CAUSES) != 0)
+		return cause_of(r, OTHER_CAUSES);
 	c = &r->causes[r->n_causes++];
 	snprintf(c->code, sizeof c->code, "%s", code);
 	return c;
@@ -92,34 +94,23 @@ cause_of(struct report *r, const char *code)
 
 struct walk {
 	struct report *r;
-	int32_t *clear_s; /* of each cleared record */
-	size_t n_clear, room;
+	uint32_t
+		*clear_s; /* how many were cleared after so many seconds; longer ones in the last */
 	int64_t clear_ms, overdue_ms;
-	int64_t first_day;
-	int rc;
+	unsigned n_clear, bin;
 };
 
-static int
-clear_keep(struct walk *w, int64_t ms)
-{
-	if (w->n_clear == w->room) {
-		size_t room = w->room ? 2 * w->room : 1024;
-		int32_t *more = reallocarray(w->clear_s, room, sizeof *more);
-
-		if (!more)
-			return ERR_SYSTEM;
-		w->clear_s = more;
-		w->room = room;
-	}
-	w->clear_s[w->n_clear++] = ms / 1000 > INT32_MAX ? INT32_MAX : (int32_t)(ms / 1000);
-	w->clear_ms += ms;
-	return 0;
-}
+struct walk_row {
+	int64_t at, cleared, cards_lost, panels_lost, review;
+	const char *code, *serial, *model;
+};
+#define WALK_SELECT                                                                                \
+	"SELECT at, cleared, cards_lost, panels_lost, review, code, serial, machine FROM failure "
 
 static void
-walk_clear(struct walk *w, const struct failure_row *f, struct report_cause *cause)
+walk_clear(struct walk *w, const struct walk_row *f, struct report_cause *cause)
 {
-	int64_t ms = f->cleared - f->at;
+	int64_t ms = f->cleared > f->at ? f->cleared - f->at : 0;
 	unsigned bin = 0;
 
 	if (f->cleared == 0) {
@@ -127,64 +118,64 @@ walk_clear(struct walk *w, const struct failure_row *f, struct report_cause *cau
 		w->r->clear_bins[CLEAR_BINS - 1]++;
 		return;
 	}
-	ms = ms < 0 ? 0 : ms;
 	while (bin < ARRAY_LEN(clear_ends_s) && ms >= clear_ends_s[bin] * 1000)
 		bin++;
 	w->r->clear_bins[bin]++;
-	if (cause) {
-		cause->n_cleared++;
-		cause->clear_ms += ms;
-	}
-	w->rc = clear_keep(w, ms);
+	cause->n_cleared++;
+	cause->clear_ms += ms;
+	w->clear_s[ms / 1000 < CLEAR_MAX_S ? ms / 1000 : CLEAR_MAX_S]++;
+	w->clear_ms += ms;
+	w->n_clear++;
 }
 
 static void
-walk_machine(struct walk *w, const struct failure_row *f, enum fault_kind kind)
+walk_machine(struct walk *w, const struct walk_row *f, enum fault_kind kind)
 {
-	struct report_machine *m = machine_of(w->r, f->serial, f->machine);
+	struct report_machine *m = report_machine_of(w->r, f->serial, f->model);
 
-	if (!m)
-		return;
 	m->failures++;
 	m->jams += kind == KIND_JAM;
-	m->cards_lost += f->cards_lost;
+	m->cards_lost += (unsigned)f->cards_lost;
 	if (strcmp(f->code, "cleaning-due") == 0) {
 		m->cleaning_due++;
+		m->cleanings += f->cleared != 0;
 		m->cleaned_ms = f->cleared > m->cleaned_ms ? f->cleared : m->cleaned_ms;
 	}
 }
 
-static int
-walk_record(void *ctx, const struct failure_row *f)
+/* Neighbours in the ledger are neighbours in time: the search goes on from the last place. */
+static void
+walk_bin(struct walk *w, int64_t at, enum fault_kind kind)
 {
-	struct walk *w = ctx;
+	struct report *r = w->r;
+
+	while (w->bin > 0 && at < r->bins[w->bin].begin_ms)
+		w->bin--;
+	while (w->bin + 1 < r->n_bins && at >= r->bins[w->bin + 1].begin_ms)
+		w->bin++;
+	r->bins[w->bin].n[kind]++;
+}
+
+static void
+walk_record(struct walk *w, const struct walk_row *f)
+{
 	struct report *r = w->r;
 	enum fault_kind kind = fault_kind_of(f->code);
 	struct report_cause *cause = cause_of(r, f->code);
-	int64_t bin = (day_of(f->at, zone_at(f->at)) - w->first_day) / r->bin_days;
 
 	r->n++;
+	cause->n++;
 	r->n_jams += kind == KIND_JAM;
-	r->cards_lost += f->cards_lost;
-	r->panels_lost += f->panels_lost;
+	r->cards_lost += (unsigned)f->cards_lost;
+	r->panels_lost += (unsigned)f->panels_lost;
 	r->n_reviewed += f->review != 0;
 	r->n_waiting += f->review == 0;
 	r->n_overdue += f->review == 0 && f->at < w->overdue_ms;
-	if (bin >= 0 && bin < (int64_t)r->n_bins)
-		r->bins[bin].n[kind]++;
-	if (cause)
-		cause->n++;
+	if (f->review == 0 && (!r->waiting_since_ms || f->at < r->waiting_since_ms))
+		r->waiting_since_ms = f->at;
+	walk_bin(w, f->at, kind);
 	walk_machine(w, f, kind);
 	walk_clear(w, f, cause);
-	return w->rc;
-}
-
-static int
-seconds_compare(const void *a, const void *b)
-{
-	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 static int
@@ -207,141 +198,77 @@ machine_compare(const void *a, const void *b)
 
 /* As many days to a bar as give at most 32 bars. */
 static void
-bins_lay(struct report *r, struct walk *w)
+bins_lay(struct report *r)
 {
 	int64_t last = day_of(r->to_ms - 1, zone_at(r->to_ms - 1));
-	int64_t days;
+	int64_t first = day_of(r->from_ms, zone_at(r->from_ms)), days = last - first + 1;
 
-	w->first_day = day_of(r->from_ms, zone_at(r->from_ms));
-	days = last - w->first_day + 1;
 	r->bin_days = days <= 31 ? 1 : days <= 217 ? 7 : (unsigned)((days + 31) / 32);
 	r->n_bins = (unsigned)((days + r->bin_days - 1) / r->bin_days);
-	if (r->n_bins > REPORT_BINS_MAX)
-		r->n_bins = REPORT_BINS_MAX;
 	for (unsigned i = 0; i < r->n_bins; i++)
-		r->bins[i].begin_ms = day_begin_ms(w->first_day + (int64_t)i * r->bin_days);
+		r->bins[i].begin_ms = day_begin_ms(first + (int64_t)i * r->bin_days);
+}
+
+static void
+clear_figures(struct walk *w)
+{
+	unsigned before = 0, s = 0;
+
+	if (w->n_clear == 0)
+		return;
+	while (before + w->clear_s[s] <= w->n_clear / 2)
+		before += w->clear_s[s++];
+	w->r->clear_median_ms = (int64_t)s * 1000;
+	w->r->clear_mean_ms = w->clear_ms / w->n_clear;
+}
+
+/* An index leads to a page for each row: for a good part of the table it is faster to read it
+ * through. */
+static int
+walk_prepare(struct ledger *l, struct report *r, sqlite3_stmt **s, struct err *e)
+{
+	static const struct failure_filter all = {.state = FAILURE_ANY};
+	const struct failure_filter filter = {
+		.machine = r->machine, .from_ms = r->from_ms, .to_ms = r->to_ms};
+	int64_t n, n_all;
+	int rc = failure_count(l, &filter, &n, e);
+
+	if (rc == 0)
+		rc = failure_count(l, &all, &n_all, e);
+	if (rc != 0)
+		return rc;
+	return failure_query(
+		l, &filter, n > n_all / 8 ? WALK_SELECT "NOT INDEXED " : WALK_SELECT, "", s, e);
 }
 
 static int
 failures_walk(struct ledger *l, struct report *r, struct err *e)
 {
-	const struct failure_filter filter = {
-		.machine = r->machine, .from_ms = r->from_ms, .to_ms = r->to_ms};
 	struct walk w = {.r = r, .overdue_ms = overdue_before_ms(l, r->months)};
+	sqlite3_stmt *s = NULL;
 	int rc;
 
-	bins_lay(r, &w);
-	rc = failure_find(l, &filter, walk_record, &w, NULL, e);
-	if (rc == 0 && w.rc != 0)
-		rc = err_set(e, w.rc, "%s", _("There is not enough memory."));
-	if (w.n_clear > 0) {
-		qsort(w.clear_s, w.n_clear, sizeof *w.clear_s, seconds_compare);
-		r->clear_median_ms = (int64_t)w.clear_s[w.n_clear / 2] * 1000;
-		r->clear_mean_ms = w.clear_ms / (int64_t)w.n_clear;
+	bins_lay(r);
+	w.clear_s = calloc(CLEAR_MAX_S + 1, sizeof *w.clear_s);
+	if (!w.clear_s)
+		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
+	rc = walk_prepare(l, r, &s, e);
+	while (rc == 0 && (rc = ledger_step(l, s, e)) == 1) {
+		const struct walk_row row = {.at = sqlite3_column_int64(s, 0),
+			.cleared = sqlite3_column_int64(s, 1),
+			.cards_lost = sqlite3_column_int64(s, 2),
+			.panels_lost = sqlite3_column_int64(s, 3),
+			.review = sqlite3_column_int64(s, 4),
+			.code = column_text(s, 5),
+			.serial = column_text(s, 6),
+			.model = column_text(s, 7)};
+
+		walk_record(&w, &row);
+		rc = 0;
 	}
+	sqlite3_finalize(s);
+	clear_figures(&w);
 	free(w.clear_s);
-	return rc;
-}
-
-/* ---- cards and jobs ---- */
-
-static bool
-machine_wanted(const struct report *r, const char *serial, const char *model)
-{
-	return !r->machine || strcmp(r->machine, serial) == 0 || strcmp(r->machine, model) == 0;
-}
-
-static int
-jobs_sum(struct ledger *l, struct report *r, struct err *e)
-{
-	static const char sql[] =
-		"SELECT printer_serial, printer_model, sum(CASE WHEN ended > started THEN ended - "
-		"started ELSE 0 END) FROM job WHERE started >= ? AND started < ? AND "
-		"printer_serial <> '' GROUP BY 1 ORDER BY 1";
-	sqlite3_stmt *s = ledger_statement(l, sql, e);
-	int rc;
-
-	if (!s)
-		return ERR_INTERNAL;
-	ledger_bind(s, "ii", r->from_ms, r->to_ms);
-	while ((rc = ledger_step(l, s, e)) == 1) {
-		struct report_machine *m;
-
-		if (!machine_wanted(r, column_text(s, 0), column_text(s, 1)))
-			continue;
-		m = machine_of(r, column_text(s, 0), column_text(s, 1));
-		if (!m)
-			continue;
-		m->work_ms = sqlite3_column_int64(s, 2);
-		r->work_ms += m->work_ms;
-	}
-	sqlite3_reset(s);
-	return rc;
-}
-
-/* One pass over all cards: those of the period, and what each head has printed in its life. */
-static int
-cards_sum(struct ledger *l, struct report *r, struct err *e)
-{
-	static const char sql[] =
-		"SELECT printer_serial, sum(changed >= ?1 AND changed < ?2 AND state NOT IN "
-		"('queued', 'cancelled')), sum(state IN ('done', 'void')) FROM card GROUP BY 1";
-	sqlite3_stmt *s = ledger_statement(l, sql, e);
-	int rc;
-
-	if (!s)
-		return ERR_INTERNAL;
-	ledger_bind(s, "ii", r->from_ms, r->to_ms);
-	while ((rc = ledger_step(l, s, e)) == 1)
-		for (unsigned i = 0; i < r->n_machines; i++) {
-			struct report_machine *m = &r->machines[i];
-
-			if (strcmp(m->serial, column_text(s, 0)) != 0)
-				continue;
-			m->cards = (unsigned)sqlite3_column_int64(s, 1);
-			m->prints = sqlite3_column_int64(s, 2);
-			r->cards += m->cards;
-		}
-	sqlite3_reset(s);
-	return rc;
-}
-
-static int64_t
-head_life(const char *model)
-{
-	for (size_t d = 0; printer_drivers[d]; d++)
-		for (size_t i = 0; i < printer_drivers[d]->n_models; i++) {
-			const struct printer_model *m = &printer_drivers[d]->models[i];
-
-			if (strcmp(m->name, model) == 0 && m->head_life_cards)
-				return m->head_life_cards;
-		}
-	return HEAD_LIFE;
-}
-
-static int
-machines_complete(struct ledger *l, struct report *r, struct err *e)
-{
-	static const char sql[] = "SELECT count(*) FROM card WHERE printer_serial = ? AND changed "
-				  "> ? AND state IN ('done', 'void')";
-	int rc = 0;
-
-	for (unsigned i = 0; i < r->n_machines && rc == 0; i++) {
-		struct report_machine *m = &r->machines[i];
-		sqlite3_stmt *s = m->cleaned_ms ? ledger_statement(l, sql, e) : NULL;
-
-		m->head_life = head_life(m->model);
-		if (!m->cleaned_ms)
-			continue;
-		if (!s)
-			return ERR_INTERNAL;
-		ledger_bind(s, "ti", m->serial, m->cleaned_ms);
-		rc = ledger_step(l, s, e);
-		if (rc == 1)
-			m->since_cleaning = sqlite3_column_int64(s, 0);
-		rc = rc < 0 ? rc : 0;
-		sqlite3_reset(s);
-	}
 	return rc;
 }
 
@@ -359,7 +286,7 @@ row_take(void *ctx, const struct failure_row *f)
 static int
 rows_sign(struct ledger *l, struct report *r, struct err *e)
 {
-	static const char sql[] = "SELECT at, substr(signature, 1, 16) FROM review WHERE event = ?";
+	static const char sql[] = "SELECT at, substr(signature, 1, 8) FROM review WHERE event = ?";
 	sqlite3_stmt *s = ledger_statement(l, sql, e);
 	int rc = s ? 0 : ERR_INTERNAL;
 
@@ -374,6 +301,29 @@ rows_sign(struct ledger *l, struct report *r, struct err *e)
 			row->reviewed_ms = sqlite3_column_int64(s, 0);
 			snprintf(row->signature, sizeof row->signature, "%s", column_text(s, 1));
 		}
+		rc = rc < 0 ? rc : 0;
+		sqlite3_reset(s);
+	}
+	return rc;
+}
+
+static int
+rows_found(struct ledger *l, struct report *r, struct err *e)
+{
+	static const char sql[] = "SELECT cause FROM failure_note WHERE failure = ? AND cause <> "
+				  "'' ORDER BY event DESC LIMIT 1";
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+	int rc = s ? 0 : ERR_INTERNAL;
+
+	for (size_t i = 0; i < r->n_rows && rc == 0; i++) {
+		struct report_row *row = &r->rows[i];
+
+		if (row->failure.notes == 0)
+			continue;
+		ledger_bind(s, "i", row->failure.id);
+		rc = ledger_step(l, s, e);
+		if (rc == 1)
+			snprintf(row->found, sizeof row->found, "%s", column_text(s, 0));
 		rc = rc < 0 ? rc : 0;
 		sqlite3_reset(s);
 	}
@@ -396,7 +346,9 @@ rows_gather(struct ledger *l, struct report *r, size_t n_rows, struct err *e)
 	if (!r->rows)
 		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
 	rc = failure_find(l, &filter, row_take, r, NULL, e);
-	return rc == 0 ? rows_sign(l, r, e) : rc;
+	if (rc == 0)
+		rc = rows_sign(l, r, e);
+	return rc == 0 ? rows_found(l, r, e) : rc;
 }
 
 static int
@@ -405,11 +357,7 @@ report_sum(struct ledger *l, struct report *r, size_t n_rows, struct err *e)
 	int rc = failures_walk(l, r, e);
 
 	if (rc == 0)
-		rc = jobs_sum(l, r, e);
-	if (rc == 0)
-		rc = cards_sum(l, r, e);
-	if (rc == 0)
-		rc = machines_complete(l, r, e);
+		rc = report_machines(l, r, e);
 	if (rc == 0)
 		rc = rows_gather(l, r, n_rows, e);
 	if (rc == 0)

@@ -46,6 +46,9 @@ struct failure_filter {
 int failure_find(struct ledger *l, const struct failure_filter *f, failure_visitor *visit, void *ctx,
 	int64_t *left_out, struct err *e);
 int failure_count(struct ledger *l, const struct failure_filter *f, int64_t *n, struct err *e);
+/* before and after the filter's WHERE: "SELECT at FROM failure ", "". The caller finalizes *s. */
+int failure_query(struct ledger *l, const struct failure_filter *f, const char *before,
+	const char *after, struct sqlite3_stmt **s, struct err *e);
 int failure_show(struct ledger *l, int64_t id, struct failure_row *out, struct err *e); /* ERR_MISSING */
 
 /* ---- days (retention-day.c): all pure ---- */

@@ -1,7 +1,7 @@
 /*
  * report-html.c - the failure report as one HTML file.
  *
- * Owns the figures of the head, the tables and the style. Guarantees: the file needs nothing from
+ * Owns the figures of the head and the style. Guarantees: the file needs nothing from
  * outside and runs no script; every text of the ledger is escaped; a period without failures is a
  * page that says so.
  *
@@ -9,7 +9,7 @@
  */
 #include "spooler/report.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char report_style[] =
@@ -76,174 +76,93 @@ report_range(const struct report *r, enum language l, char *out, size_t max)
 		r->machine ? r->machine : say(l, "All machines"));
 }
 
-/* Cells of a head: names for say(); one that begins with '#' is a number's. */
-static void
-table_open(struct html *h, const char *const *heads, size_t n)
+void
+report_reviews(const struct report *r, enum language l, char *out, size_t max)
 {
-	html_put(h, "<div class=\"wide\"><table><thead><tr>");
-	for (size_t i = 0; i < n; i++) {
-		bool number = heads[i][0] == '#';
+	char since[40] = "", day[16];
 
-		html_put(h, number ? "<th class=\"n\">" : "<th>");
-		html_say(h, heads[i] + number);
-		html_put(h, "</th>");
-	}
-	html_put(h, "</tr></thead><tbody>\n");
+	say_day(day, sizeof day, r->waiting_since_ms);
+	if (r->waiting_since_ms)
+		snprintf(since, sizeof since, " (%s %s)", say(l, "the oldest of"), day);
+	snprintf(out, max, "%u %s · %u %s%s · %u %s", r->n_reviewed, say(l, "signed"), r->n_waiting,
+		say(l, "waiting for a reviewer"), since, r->n_overdue, say(l, "overdue"));
 }
 
 static void
-table_close(struct html *h)
+cell_html(struct html *h, const struct report_cell *c)
 {
+	html_text(h, c->line[0]);
+	for (size_t i = 1; i < REPORT_LINES; i++) {
+		if (!c->line[i][0])
+			continue;
+		html_put(h, c->line[0][0] || i > 1 ? "<br><small>" : "<small>");
+		html_text(h, c->line[i]);
+		html_put(h, "</small>");
+	}
+}
+
+static void
+rows_html(struct html *h, const struct report *r, const struct report_table *t)
+{
+	html_put(h, "<div class=\"wide\"><table><thead><tr>");
+	for (size_t i = 0; i < t->n_columns; i++) {
+		html_put(h, t->columns[i].right ? "<th class=\"n\">" : "<th>");
+		html_say(h, t->columns[i].head);
+		html_put(h, "</th>");
+	}
+	html_put(h, "</tr></thead><tbody>\n");
+	for (size_t row = 0; row < t->count(r); row++) {
+		struct report_cell cells[REPORT_COLUMNS] = {0};
+
+		t->row(r, h->lang, row, cells);
+		html_put(h, "<tr>");
+		for (size_t i = 0; i < t->n_columns; i++) {
+			html_put(h, t->columns[i].right ? "<td class=\"n\">" : "<td>");
+			cell_html(h, &cells[i]);
+			html_put(h, "</td>");
+		}
+		html_put(h, "</tr>\n");
+	}
 	html_put(h, "</tbody></table></div>\n");
 }
 
 static void
-machines_put(struct html *h, const struct report *r)
+table_html(struct html *h, const struct report *r, const struct report_table *t)
 {
-	static const char *const heads[] = {"Machine", "#Cards", "#Failures", "#per 1,000 cards",
-		"#Jams and lost cards", "#Between jams", "Print head", "Cleaning"};
-
-	html_put(h, "<h2>");
-	html_say(h, "By machine");
-	html_put(h, "</h2>");
-	table_open(h, heads, ARRAY_LEN(heads));
-	for (unsigned i = 0; i < r->n_machines; i++) {
-		const struct report_machine *m = &r->machines[i];
-		char between[32], cleaned[24];
-
-		say_duration(h->lang, between, sizeof between, m->jams ? m->work_ms / m->jams : 0);
-		say_day(cleaned, sizeof cleaned, m->cleaned_ms);
-		html_put(h, "<tr><td>");
-		html_text(h, m->model);
-		html_put(h, "<br><small>");
-		html_text(h, m->serial);
-		html_put(h,
-			"</small></td><td class=\"n\">%u</td><td class=\"n\">%u</td><td "
-			"class=\"n\">%.1f</td><td class=\"n\">%u / %u</td><td class=\"n\">",
-			m->cards, m->failures, m->cards ? 1000.0 * m->failures / m->cards : 0,
-			m->jams, m->cards_lost);
-		html_text(h, m->jams ? between : say(h->lang, "no jam"));
-		html_put(h, "</td><td>%.1f %% <small>",
-			100.0 * (double)m->prints / (double)m->head_life);
-		html_say(h, "of rated life");
-		html_put(h, "<br>%" PRId64 " / %" PRId64 "</small></td><td>", m->prints,
-			m->head_life);
-		if (m->cleaned_ms) {
-			html_put(h, "%s<br><small>%" PRId64 " ", cleaned, m->since_cleaning);
-			html_say(h, "cards since");
-			html_put(h, " · %u ", m->cleaning_due);
-			html_say(h, "due");
-			html_put(h, "</small>");
-		} else {
-			html_say(h, "never recorded");
-		}
-		html_put(h, "</td></tr>\n");
-	}
-	table_close(h);
-	html_put(h, "<h2>");
-	html_say(h, "By ribbon lot");
-	html_put(h, "</h2><p class=\"faint\">");
-	html_say(h, "Not recorded: the printers do not report the lot of a ribbon.");
-	html_put(h, "</p>\n");
-}
-
-static void
-causes_put(struct html *h, const struct report *r)
-{
-	static const char *const heads[] = {"Cause", "#Number", "#Share", "#Mean time to clear"};
-
-	if (r->n_causes == 0)
+	if (t->count(r) == 0 && !t->empty)
 		return;
 	html_put(h, "<h2>");
-	html_say(h, "Mean time to clear, by cause");
+	html_say(h, t->title);
 	html_put(h, "</h2>");
-	table_open(h, heads, ARRAY_LEN(heads));
-	for (unsigned i = 0; i < r->n_causes; i++) {
-		const struct report_cause *c = &r->causes[i];
-		char mean[32] = "-";
+	if (t->count(r) > 0)
+		rows_html(h, r, t);
+	for (int i = 0; i < 2; i++) {
+		const char *more = i ? t->note : t->count(r) ? NULL : t->empty;
 
-		if (c->n_cleared)
-			say_duration(h->lang, mean, sizeof mean, c->clear_ms / c->n_cleared);
-		html_put(h, "<tr><td>");
-		html_text(h, say_fault(h->lang, c->code));
-		html_put(h, " <small>");
-		html_text(h, c->code);
-		html_put(h,
-			"</small></td><td class=\"n\">%u</td><td class=\"n\">%.1f %%</td><td "
-			"class=\"n\">%s</td></tr>\n",
-			c->n, 100.0 * c->n / r->n, mean);
+		if (!more)
+			continue;
+		html_put(h, "<p class=\"faint\">");
+		html_say(h, more);
+		html_put(h, "</p>\n");
 	}
-	table_close(h);
 }
 
 static void
-record_put(struct html *h, const struct report_row *row)
+records_html(struct html *h, const struct report *r)
 {
-	const struct failure_row *f = &row->failure;
-	char at[32], text[32];
-
-	say_time(at, sizeof at, f->at);
-	html_put(h, "<tr><td>%" PRId64 "</td><td>%s<br><small>", f->id, at);
-	say_duration(h->lang, text, sizeof text, f->cleared - f->at);
-	if (f->cleared)
-		html_say(h, "cleared after");
-	html_put(h, " ");
-	html_text(h, f->cleared ? text : say(h->lang, "open"));
-	html_put(h, "</small></td><td>");
-	html_text(h, f->machine);
-	html_put(h, "<br><small>");
-	html_text(h, f->serial);
-	html_put(h, "</small></td><td>");
-	html_text(h, f->order);
-	html_put(h, "<br><small>%u · ", f->card);
-	html_text(h, f->holder_masked);
-	html_put(h, "</small></td><td>");
-	html_text(h, say_fault(h->lang, f->code));
-	html_put(h, "<br><small>");
-	html_text(h, f->raw);
-	html_put(h, "%s", f->raw[0] && f->done[0] ? " · " : "");
-	html_text(h, f->done);
-	html_put(h, "</small></td><td>");
-	html_text(h, f->operator_name);
-	html_put(h, "</td><td>");
-	if (f->review) {
-		say_time(at, sizeof at, row->reviewed_ms);
-		html_text(h, f->reviewer);
-		html_put(h, "<br><small>%s<br><code>%s…</code></small>", at, row->signature);
-	} else {
-		html_put(h, "<small>");
-		html_say(h, "not signed");
-		html_put(h, "</small>");
-	}
-	html_put(h, "</td></tr>\n");
-}
-
-static void
-records_put(struct html *h, const struct report *r)
-{
-	static const char *const heads[] = {"No.", "When", "Machine", "Order, card",
-		"Cause, what was done", "Operator", "Reviewed by"};
-
-	if (r->n_rows == 0)
-		return;
-	html_put(h, "<h2>");
-	html_say(h, "Records");
-	html_put(h, "</h2>");
+	table_html(h, r, &report_tables[REPORT_RECORDS]);
 	if (r->n > r->n_rows) {
 		html_put(h, "<p>%zu ", r->n - r->n_rows);
 		html_say(h, "older records are not listed");
 		html_put(h, "</p>");
 	}
-	table_open(h, heads, ARRAY_LEN(heads));
-	for (size_t i = 0; i < r->n_rows; i++)
-		record_put(h, &r->rows[i]);
-	table_close(h);
 }
 
 void
 html_report_body(struct html *h, const struct report *r)
 {
 	struct report_figure figures[REPORT_FIGURES];
+	char text[256];
 
 	report_figures(r, h->lang, figures);
 	html_put(h, "<div class=\"figures\">");
@@ -262,22 +181,20 @@ html_report_body(struct html *h, const struct report *r)
 	}
 	for (size_t i = 0; i < n_charts && r->n > 0; i++)
 		chart_svg(h, &charts[i], r);
-	machines_put(h, r);
-	causes_put(h, r);
+	for (size_t i = 0; i < REPORT_RECORDS; i++)
+		table_html(h, r, &report_tables[i]);
 	html_put(h, "<h2>");
 	html_say(h, "Reviews");
-	html_put(h, "</h2><p>%u ", r->n_reviewed);
-	html_say(h, "signed");
-	html_put(h, " · %u ", r->n_waiting);
-	html_say(h, "waiting for a reviewer");
-	html_put(h, " · %u ", r->n_overdue);
-	html_say(h, "overdue");
+	html_put(h, "</h2><p>");
+	report_reviews(r, h->lang, text, sizeof text);
+	html_text(h, text);
 	html_put(h, "</p>\n");
 }
 
 int
 report_html(const struct report *r, enum language l, struct buf *out, struct err *e)
 {
+	int zone = zone_at(r->made_ms);
 	char text[160];
 	struct html h;
 
@@ -302,9 +219,9 @@ report_html(const struct report *r, enum language l, struct buf *out, struct err
 	html_text(&h, r->ledger);
 	html_put(&h, " · ");
 	html_say(&h, "times are local");
-	html_put(&h, "</small></p>\n");
+	html_put(&h, " (UTC%+d:%02d)</small></p>\n", zone / 3600, abs(zone) / 60 % 60);
 	html_report_body(&h, r);
-	records_put(&h, r);
+	records_html(&h, r);
 	html_put(&h, "<p class=\"faint\">");
 	html_say(&h, "Kept for three months and until it is reviewed. Holders are masked.");
 	html_put(&h, "</p></body></html>\n");

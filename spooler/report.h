@@ -20,7 +20,7 @@ void say_duration(enum language l, char *out, size_t max, int64_t ms); /* "7 min
 void say_time(char *out, size_t max, int64_t ms);                      /* local, "" for 0 */
 void say_day(char *out, size_t max, int64_t ms);
 
-/* ---- figures (failure-sum.c) ---- */
+/* ---- figures (failure-sum.c, failure-machine.c) ---- */
 
 enum fault_kind { KIND_JAM, KIND_SUPPLY, KIND_CHIP, KIND_OTHER, KIND_COUNT };
 extern const char *const fault_kind_names[KIND_COUNT]; /* for say() */
@@ -29,8 +29,8 @@ enum fault_kind fault_kind_of(const char *code);
 enum {
 	REPORT_BINS_MAX = 64,
 	REPORT_CAUSES_MAX = 64,
-	REPORT_MACHINES_MAX = 32,
-	REPORT_ROWS_MAX = 2000,
+	REPORT_MACHINES_MAX = 64,
+	REPORT_ROWS_MAX = 1000,
 	CLEAR_BINS = 6
 };
 extern const char *const clear_bin_names[CLEAR_BINS];
@@ -40,17 +40,20 @@ struct report_cause {
 	unsigned n, n_cleared;
 	int64_t clear_ms; /* of the cleared ones together */
 };
+/* Both empty: records without a machine, and machines beyond REPORT_MACHINES_MAX together. */
 struct report_machine {
 	char model[64], serial[64];
-	unsigned cards, failures, jams, cards_lost, cleaning_due;
+	unsigned cards, failures, jams, cards_lost;
+	unsigned cleaning_due, cleanings;   /* how often the printer asked; runs that ended well */
 	int64_t work_ms;                    /* of its jobs that ended */
-	int64_t prints, head_life;          /* over all time */
-	int64_t cleaned_ms, since_cleaning; /* 0: never; good cards since then */
+	int64_t prints, head_life;          /* over all time; rated life */
+	int64_t cleaned_ms, since_cleaning; /* 0: not in the period; good cards since then */
 };
 struct report_row {
 	struct failure_row failure;
 	int64_t reviewed_ms;
-	char signature[17]; /* its first digits */
+	char signature[9]; /* its first digits */
+	char found[256];   /* the cause that a person found last */
 };
 struct report {
 	int64_t from_ms, to_ms; /* to_ms is not included */
@@ -69,13 +72,18 @@ struct report {
 	struct report_machine machines[REPORT_MACHINES_MAX];
 	struct report_row *rows; /* the newest; malloc'd */
 	size_t n_rows;
-	char ledger[40]; /* its own name */
+	int64_t waiting_since_ms; /* of the oldest record without a review; 0: none */
+	char ledger[40];          /* its own name */
 	int64_t made_ms;
 };
 /* from, to and machine are set by the caller; from 0: three calendar months before to, to 0: now.
  * n_rows: how many rows at most, 0 none. report_done frees. */
 int report_gather(struct ledger *l, struct report *r, size_t n_rows, struct err *e);
 void report_done(struct report *r);
+/* The machine of that serial number, made when there is none. */
+struct report_machine *report_machine_of(struct report *r, const char *serial, const char *model);
+/* Cards, work and cleanings of the period, prints of the heads. */
+int report_machines(struct ledger *l, struct report *r, struct err *e);
 
 /* ---- charts (chart.c) on a canvas (chart-svg.c, chart-cairo.c) ---- */
 
@@ -91,12 +99,14 @@ struct canvas {
 };
 struct chart {
 	const char *id, *title; /* for say() */
-	double height;          /* of a width of CHART_WIDTH */
+	double height;          /* of a width of CHART_WIDTH; 0: height_of tells */
+	double (*height_of)(const struct report *r);
 	void (*draw)(struct canvas *c, const struct report *r, enum language l);
 };
 #define CHART_WIDTH 511.0
 extern const struct chart charts[];
 extern const size_t n_charts;
+double chart_height(const struct chart *c, const struct report *r);
 
 /* Text that grows, with the first error kept. */
 struct html {
@@ -110,7 +120,31 @@ void html_put(struct html *h, const char *format, ...) __attribute__((format(pri
 void html_text(struct html *h, const char *text); /* escaped, control bytes as a mark */
 void html_say(struct html *h, const char *english);
 void chart_svg(struct html *h, const struct chart *c, const struct report *r);
-struct canvas chart_cairo(void *cairo, enum language l);
+struct canvas chart_cairo(void *cairo, enum language l); /* cairo_t *; chart_cairo_done frees */
+void chart_cairo_done(struct canvas *c);
+
+/* ---- tables (report-table.c) ---- */
+
+enum { REPORT_COLUMNS = 8, REPORT_LINES = 3, REPORT_CELL = 320 };
+struct report_cell {
+	char line[REPORT_LINES][REPORT_CELL]; /* "": none */
+};
+struct report_column {
+	const char *head; /* for say() */
+	double x, width;  /* on paper */
+	bool right;
+};
+enum { REPORT_MACHINES, REPORT_WEAR, REPORT_LOTS, REPORT_CAUSES, REPORT_RECORDS, REPORT_TABLES };
+struct report_table {
+	const char *title, *empty,
+		*note; /* empty: instead of no rows, NULL: then not even the title */
+	const struct report_column *columns;
+	size_t n_columns;
+	size_t (*count)(const struct report *r);
+	/* Fills cells that are empty. */
+	void (*row)(const struct report *r, enum language l, size_t i, struct report_cell *cells);
+};
+extern const struct report_table report_tables[REPORT_TABLES];
 
 /* ---- pages (report-html.c, report-pdf.c): complete files into out ---- */
 
@@ -125,7 +159,9 @@ enum { REPORT_FIGURES = 8 };
 void report_figures(
 	const struct report *r, enum language l, struct report_figure out[REPORT_FIGURES]);
 void report_range(const struct report *r, enum language l, char *out, size_t max);
-void html_report_body(struct html *h, const struct report *r);
+/* How the reviews stand, in one line. */
+void report_reviews(const struct report *r, enum language l, char *out, size_t max);
+void html_report_body(struct html *h, const struct report *r); /* all but the records */
 extern const char report_style[];
 
 #endif

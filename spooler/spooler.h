@@ -448,6 +448,7 @@ struct supply_row {
 extern const struct supply_row supply_rows[]; /* by enum supply_kind */
 extern const size_t n_supply_rows;
 int supply_percent(const struct supply *s); /* -1 unknown */
+unsigned head_life(const struct printer_model *model); /* rated prints; NULL: of any */
 /* Fills in what the machine does not report. model may be NULL. */
 void supply_complete(
 	struct printer_status *st, const struct printer_model *model, const struct wear *w);

@@ -71,10 +71,16 @@ ribbon_complete(struct printer_status *st, const struct wear *w)
 		st->ribbon = *s;
 }
 
+unsigned
+head_life(const struct printer_model *model)
+{
+	return model && model->head_life_cards ? model->head_life_cards : HEAD_LIFE;
+}
+
 void
 supply_complete(struct printer_status *st, const struct printer_model *model, const struct wear *w)
 {
-	int life = model && model->head_life_cards ? (int)model->head_life_cards : HEAD_LIFE;
+	int life = (int)head_life(model);
 	struct supply *cleaning, *head, *reader;
 
 	ribbon_complete(st, w);
