@@ -279,7 +279,9 @@ desk_review_apply(struct record *r, const struct desk_rules *d, const struct sch
 		return err_set(e, ERR_INPUT, _("The next review must lie in the future."));
 	int n = snprintf(line, sizeof line, "%s %s", today, text);
 	if (n < 0 || (size_t)n >= sizeof line)
-		return err_set(e, ERR_INPUT, _("The text of the review is too long."));
+		return err_set(e, ERR_INPUT,
+			_("The text of the review is too long; day and text have one field of the "
+			  "chip."));
 	rc = value_set(r, d->review[next].record, line, changed, e);
 	if (!rc && d->mark >= 0)
 		rc = value_set(r, d->mark, mark, changed, e);

@@ -107,15 +107,10 @@ template_guess(char *out, size_t max, const char *folder, struct err *e)
 static int
 template_load(struct desk *d, struct err *e)
 {
-	const char *folder = config_templates(d->config), *word = d->template_word;
-	int rc = 0;
+	int rc = d->template_word
+			 ? desk_template(d->dir, sizeof d->dir, d->config, d->template_word, e)
+			 : template_guess(d->dir, sizeof d->dir, config_templates(d->config), e);
 
-	if (!word)
-		rc = template_guess(d->dir, sizeof d->dir, folder, e);
-	else if (strchr(word, '/') || !strcmp(word, "."))
-		snprintf(d->dir, sizeof d->dir, "%s", word);
-	else
-		snprintf(d->dir, sizeof d->dir, "%s/%s", folder, word);
 	if (rc)
 		return rc;
 	snprintf(d->file, sizeof d->file, "%s/record.schema", d->dir);
@@ -203,7 +198,7 @@ keys_open(struct desk *d, struct err *e)
 static int
 reader_open(struct desk *d, const char *address, struct err *e)
 {
-	int rc = station_open(&d->station, address, e);
+	int rc = desk_station(&d->station, address, e);
 
 	if (rc == 0)
 		rc = chip_select(d->station, config_chip_wait_ms(d->config), &d->id, e);
@@ -316,8 +311,8 @@ blocks_fetch(struct desk *d, struct err *e)
 	return rc ? rc : mac_check(d, e);
 }
 
-int
-desk_fetch(struct desk *d, struct err *e)
+static int
+card_fetch(struct desk *d, struct err *e)
 {
 	const char *address = d->station_word ? d->station_word : config_station(d->config, NULL);
 
@@ -336,6 +331,12 @@ desk_fetch(struct desk *d, struct err *e)
 	if (chip_image_parse(&d->image, d->map, d->schema, &d->record, &d->parse_error))
 		d->record.values = NULL;
 	return 0;
+}
+
+int
+desk_fetch(struct desk *d, struct err *e)
+{
+	return desk_words(card_fetch(d, e), e);
 }
 
 int

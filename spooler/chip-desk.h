@@ -84,6 +84,16 @@ int desk_ledger(struct desk *d, enum ledger_mode mode, struct err *e);
 int desk_known(struct desk *d, struct err *e);
 void desk_end(struct desk *d);
 
+/* ---- chip-words.c ---- */
+
+/* Puts the desk's sentence for a fault in the place of the printer's. Returns rc. */
+int desk_words(int rc, struct err *e);
+/* station_open; a reader that does not answer is named. */
+int desk_station(struct station **out, const char *address, struct err *e);
+/* The folder of a template by name, or by path where word has a slash. ERR_MISSING: no template. */
+int desk_template(
+	char *out, size_t max, const struct config *config, const char *word, struct err *e);
+
 /* ---- chip-logic.c: memory cards at "sle4442:READER" ---- */
 
 bool desk_logic_address(const char *address);
@@ -130,6 +140,23 @@ int chip_change_run(struct desk *d, const char *verb, const struct record *after
 /* Finishes the change that the ledger has open for this chip. */
 int chip_change_finish(struct desk *d, struct err *e);
 
+/* ---- chip-stage.c: an MF1 chip between blank and finished ---- */
+
+struct chip_stage {
+	struct station *station;
+	const struct chip_id *id;
+	int keyd_fd;
+	struct key_source *source; /* left set to the version of the masters that opens the chip */
+	unsigned fresh, own;       /* sectors as delivered, and with the keys of this site */
+};
+/* Counts the sectors. FAULT_CHIP_USED: none is ours, FAULT_CHIP_TRAILER: some are, and others open
+ * with no key at hand. */
+int chip_stage_look(struct chip_stage *c, struct err *e);
+/* Sectors that are still open on a chip that was begun get their keys. */
+int chip_stage_close(const struct chip_stage *c, struct err *e);
+/* FAULT_CHIP_USED: the closed chip carries another record than this, with a good MAC. */
+int chip_stage_free(const struct chip_stage *c, const struct chip_image *image, struct err *e);
+
 /* ---- chip-journal.c: blocks sealed to the card's own write keys ---- */
 
 /* Blocks of image whose bit is set, hexadecimal; the caller frees *out. */
@@ -146,9 +173,11 @@ int ledger_chip_event(struct ledger *l, const char *kind, const struct card_row 
 	const char *uid, json_t *data, struct err *e);
 /* The last change of a chip. The caller frees out->sealed. */
 int ledger_chip_change(struct ledger *l, const char *uid, struct chip_change *out, struct err *e);
-/* UIDs of all cards that are done or void. */
+/* UIDs of all cards that are done or void, and of chips personalised or voided at a desk. */
 typedef int chip_visitor(void *ctx, const char *uid, bool is_void);
 int ledger_chips(struct ledger *l, chip_visitor *visit, void *ctx, struct err *e);
+/* Was the MF1 chip of this number made somebody's at a desk, and not voided there since? */
+int ledger_chip_issued(struct ledger *l, const char *uid, bool *issued, struct err *e);
 int64_t ledger_last_time(struct ledger *l, struct err *e); /* Unix ms of the last event, 0: none */
 
 /* ---- inspector.c ---- */

@@ -122,9 +122,9 @@ change_run(struct desk *d, const struct change *change, struct err *e)
 		rc = chip_change_finish(d, e);
 		if (rc == 0)
 			change_said(d, d->change.verb, NULL, true);
-		return rc;
+		return desk_words(rc, e);
 	}
-	return rc ? rc : change_new(d, change, e);
+	return rc ? rc : desk_words(change_new(d, change, e), e);
 }
 
 /* ---- chip review ---- */

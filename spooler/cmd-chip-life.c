@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/logicmap.h"
+#include "spooler/chip-desk.h"
 #include "spooler/keys.h"
 
 #include <errno.h>
@@ -102,7 +103,7 @@ reader_open(struct life *l, struct err *e)
 	l->is_logic = strncmp(address, LOGIC_PREFIX, strlen(LOGIC_PREFIX)) == 0;
 	if (l->is_logic)
 		return sle4442_open(&l->memory_card, address + strlen(LOGIC_PREFIX), e);
-	int rc = station_open(&l->station, address, e);
+	int rc = desk_station(&l->station, address, e);
 	if (rc == 0)
 		rc = chip_select(l->station, config_chip_wait_ms(l->config), &l->id, e);
 	if (rc == 0)
@@ -190,54 +191,11 @@ transport_read(uint8_t out[SLE4442_PSC_LEN], bool asked, struct err *e)
 		  : 0;
 }
 
-/* What is on an MF1 chip, with the keys of one version of the masters or as delivered. */
-struct mifare_stage {
-	unsigned fresh, own; /* sectors; together CHIP_SECTORS, or the chip is nobody's here */
-};
-
-/* Looks with the current masters, then with every older version; l->source is left set to those
- * that open it. */
-static int
-mifare_look(struct life *l, struct mifare_stage *out, struct err *e)
+static struct chip_stage
+stage_of(struct life *l)
 {
-	const struct chip_image none = {0};
-	struct chip_keys keys;
-	int rc = 0;
-
-	*out = (struct mifare_stage){0};
-	for (unsigned version = 0; rc == 0 && version <= UINT8_MAX; version++) {
-		l->source.ctx = KEYD_CTX(l->keyd_fd, version);
-		rc = l->source.card_keys(l->source.ctx, &l->id, &none, &keys, version ? NULL : e);
-		if (rc && version) { /* most numbers have no masters */
-			rc = 0;
-			continue;
-		}
-		if (rc == 0)
-			rc = chip_sectors(l->station, &l->id, &keys, &out->fresh, &out->own, e);
-		if (out->own || out->fresh == CHIP_SECTORS)
-			break;
-	}
-	if (rc == 0 && !out->own) { /* the current ones, if keyd still has them */
-		l->source.ctx = KEYD_CTX(l->keyd_fd, 0);
-		rc = l->source.card_keys(l->source.ctx, &l->id, &none, &keys, e);
-	}
-	explicit_bzero(&keys, sizeof keys);
-	if (rc == 0 && out->fresh + out->own < CHIP_SECTORS)
-		rc = fault_set(e, out->own ? FAULT_CHIP_TRAILER : FAULT_CHIP_USED,
-			"sectors that open with no key of ours");
-	return rc;
-}
-
-/* An encoding that was broken off between two trailers: the sectors that are open still get their
- * keys. */
-static int
-mifare_close(struct life *l, const struct mifare_stage *stage, struct err *e)
-{
-	const struct chip_image none = {0};
-
-	return stage->own && stage->fresh
-		       ? chip_encode(l->station, &l->id, &none, &l->source, true, NULL, e)
-		       : 0;
+	return (struct chip_stage){
+		.station = l->station, .id = &l->id, .keyd_fd = l->keyd_fd, .source = &l->source};
 }
 
 static uint64_t
@@ -256,12 +214,16 @@ static int
 mifare_init(struct life *l, struct err *e)
 {
 	const struct chip_image empty = {.data = data_blocks(1)};
-	struct mifare_stage stage;
+	struct chip_stage stage = stage_of(l);
 
 	if (l->burn)
 		return err_set(e, ERR_USAGE, "%s",
 			_("--burn is for memory cards; this chip has nothing to burn."));
-	int rc = mifare_look(l, &stage, e);
+	if (l->code)
+		return err_set(e, ERR_USAGE, "%s",
+			_("--code is for memory cards; this chip is opened with its transport "
+			  "keys."));
+	int rc = chip_stage_look(&stage, e);
 	if (rc == 0 && stage.own == CHIP_SECTORS)
 		rc = fault_set(e, FAULT_CHIP_USED, "has keys of its own already");
 	return rc ? rc : chip_encode(l->station, &l->id, &empty, &l->source, true, NULL, e);
@@ -295,7 +257,7 @@ chip_init_run(int argc, char **argv, struct err *e)
 	if (rc == 0)
 		rc = life_end(&l, "init", l.is_logic ? logic_begin(&l, e) : mifare_init(&l, e), e);
 	life_close(&l);
-	return rc;
+	return desk_words(rc, e);
 }
 
 /* ---- personalise ---- */
@@ -304,18 +266,16 @@ chip_init_run(int argc, char **argv, struct err *e)
 static int
 template_file(char out[PATH_LEN], const struct life *l, const char *name, struct err *e)
 {
-	const char *word = l->template_word;
-	int n;
+	char dir[PATH_LEN];
+	int n = 0;
 
-	if (!word)
+	if (!l->template_word)
 		return err_set(e, ERR_USAGE, "%s",
 			_("Say which kind of card it is with --template NAME."));
-	if (strchr(word, '/') || !strcmp(word, "."))
-		n = snprintf(out, PATH_LEN, "%s/%s", word, name);
-	else
-		n = snprintf(out, PATH_LEN, "%s/%s/%s", config_templates(l->config), word, name);
-	return n > 0 && n < PATH_LEN ? 0
-				     : err_set(e, ERR_USAGE, _("%s: the path is too long."), word);
+	int rc = desk_template(dir, sizeof dir, l->config, l->template_word, e);
+	if (rc == 0)
+		n = snprintf(out, PATH_LEN, "%s/%s", dir, name);
+	return rc || n < PATH_LEN ? rc : err_set(e, ERR_USAGE, _("%s: the path is too long."), dir);
 }
 
 static int
@@ -342,13 +302,18 @@ record_load(struct life *l, struct err *e)
 	return rc;
 }
 
+/* Not a printed card's; and not that of a card made at the desk, of which a blank chip is a twin.
+ */
 static int
-uid_free(struct life *l, struct err *e)
+uid_free(struct life *l, const struct chip_stage *stage, struct err *e)
 {
 	struct card_row row = {0};
+	bool issued = false;
 	int rc = ledger_uid_find(l->ledger, l->number, &row, e);
 
-	return rc == 0 && row.id ? fault_set(e, FAULT_UID_ISSUED, l->number) : rc;
+	if (rc == 0 && !row.id && !stage->own)
+		rc = ledger_chip_issued(l->ledger, l->number, &issued, e);
+	return rc == 0 && (row.id || issued) ? fault_set(e, FAULT_UID_ISSUED, l->number) : rc;
 }
 
 /* A blank chip is encoded whole; one that was initialised gets its data, one that was begun its
@@ -359,19 +324,21 @@ mifare_issue(struct life *l, struct err *e)
 	char file[PATH_LEN];
 	struct chip_map *map = NULL;
 	struct chip_image image = {0};
-	struct mifare_stage stage;
-	int rc = uid_free(l, e);
+	struct chip_stage stage = stage_of(l);
+	int rc = template_file(file, l, "chip.map", e);
 
-	if (rc == 0)
-		rc = template_file(file, l, "chip.map", e);
 	if (rc == 0)
 		rc = chip_map_load(&map, file, l->schema, e);
 	if (rc == 0)
 		rc = chip_image_build(&image, map, l->schema, l->records->records, e);
 	if (rc == 0)
-		rc = mifare_look(l, &stage, e);
+		rc = chip_stage_look(&stage, e);
 	if (rc == 0)
-		rc = mifare_close(l, &stage, e);
+		rc = uid_free(l, &stage, e);
+	if (rc == 0 && stage.own == CHIP_SECTORS)
+		rc = chip_stage_free(&stage, &image, e);
+	if (rc == 0)
+		rc = chip_stage_close(&stage, e);
 	if (rc == 0)
 		rc = stage.own
 			     ? chip_update(l->station, &l->id, &image, &l->source, NULL, e)
@@ -417,7 +384,7 @@ chip_personalise_run(int argc, char **argv, struct err *e)
 		rc = life_end(&l, "personalise",
 			l.is_logic ? memory_issue(&l, e) : mifare_issue(&l, e), e);
 	life_close(&l);
-	return rc;
+	return desk_words(rc, e);
 }
 
 /* ---- void ---- */
@@ -440,14 +407,14 @@ mifare_void(struct life *l, struct err *e)
 {
 	const struct key_source source = {.card_keys = void_keys, .ctx = &l->source};
 	const struct chip_image image = {.mac = 6, .data = data_blocks(4)};
-	struct mifare_stage stage;
-	int rc = mifare_look(l, &stage, e);
+	struct chip_stage stage = stage_of(l);
+	int rc = chip_stage_look(&stage, e);
 
 	if (rc == 0 && !stage.own)
 		rc = err_set(
 			e, ERR_MISSING, "%s", _("This chip is blank; there is nothing to void."));
 	if (rc == 0)
-		rc = mifare_close(l, &stage, e);
+		rc = chip_stage_close(&stage, e);
 	return rc ? rc : chip_update(l->station, &l->id, &image, &source, NULL, e);
 }
 
@@ -467,7 +434,7 @@ chip_void_run(int argc, char **argv, struct err *e)
 				   : mifare_void(&l, e),
 			e);
 	life_close(&l);
-	return rc;
+	return desk_words(rc, e);
 }
 
 const struct command commands_chip_life[] = {

@@ -53,13 +53,15 @@ verdict_print(const struct desk *d, enum chip_verdict verdict, const char *why)
 {
 	char number[DESK_VALUE_LEN] = "", name[DESK_VALUE_LEN] = "";
 	const struct chip_verdict_row *row = &chip_verdicts[verdict];
+	const bool sentence = why[0] && why[strlen(why) - 1] == '.';
 
 	if (d->record.values && d->schema->number_field >= 0)
 		desk_value(d, d->schema->number_field, number, sizeof number);
 	if (d->record.values && d->schema->name_field >= 0)
 		desk_value(d, d->schema->name_field, name, sizeof name);
 	if (!d->json) {
-		printf("%s: %s; %s %s %s\n", _(row->words), why, d->uid, number, name);
+		printf("%s: %.*s; %s%s%s%s%s\n", _(row->words), (int)(strlen(why) - sentence), why,
+			d->uid, number[0] ? " " : "", number, name[0] ? " " : "", name);
 		return row->status;
 	}
 	json_t *all = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b}", "verdict", row->name,

@@ -77,13 +77,47 @@ ledger_chip_change(struct ledger *l, const char *uid, struct chip_change *out, s
 }
 
 int
+ledger_chip_issued(struct ledger *l, const char *uid, bool *issued, struct err *e)
+{
+	static const char sql[] =
+		"SELECT json_extract(data, '$.verb') = 'personalise' FROM event WHERE kind = "
+		"'chip-life' "
+		"AND json_extract(data, '$.number') = ? AND json_extract(data, '$.phase') = 'done' "
+		"ORDER BY seq DESC LIMIT 1";
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+
+	*issued = false;
+	if (!s)
+		return ERR_INTERNAL;
+	ledger_bind(s, "t", uid);
+	int rc = ledger_step(l, s, e);
+	if (rc != 1)
+		return rc;
+	*issued = sqlite3_column_int(s, 0) != 0;
+	sqlite3_reset(s);
+	return 0;
+}
+
+int
 ledger_chips(struct ledger *l, chip_visitor *visit, void *ctx, struct err *e)
 {
-	/* A chip that was made anew after its card was declared void counts by its last card. */
-	static const char sql[] = "SELECT uid, state = 'void' FROM card AS c WHERE uid <> '' AND "
-				  "state IN ('done', 'void') AND NOT EXISTS (SELECT 1 FROM card "
-				  "WHERE uid = c.uid AND state IN ('done', 'void') AND id > c.id) "
-				  "ORDER BY uid";
+	/* A chip that was made anew after its card was declared void counts by its last card; one
+	 * that no card has, by what was last done to it at a desk. */
+	static const char sql[] =
+		"WITH life AS (SELECT seq, json_extract(data, '$.number') AS uid, "
+		"json_extract(data, '$.verb') AS verb FROM event WHERE kind = 'chip-life' AND "
+		"json_extract(data, '$.chip') = 'mf1' AND json_extract(data, '$.phase') = 'done' "
+		"AND "
+		"json_extract(data, '$.verb') <> 'init') "
+		"SELECT uid, state = 'void' FROM card AS c WHERE uid <> '' AND state IN ('done', "
+		"'void') AND NOT EXISTS (SELECT 1 FROM card WHERE uid = c.uid AND state IN "
+		"('done', "
+		"'void') AND id > c.id) "
+		"UNION ALL SELECT uid, verb = 'void' FROM life AS f WHERE NOT EXISTS (SELECT 1 "
+		"FROM life "
+		"WHERE uid = f.uid AND seq > f.seq) AND NOT EXISTS (SELECT 1 FROM card WHERE uid = "
+		"f.uid "
+		"AND state IN ('done', 'void')) ORDER BY 1";
 	sqlite3_stmt *s = ledger_statement(l, sql, e);
 	int rc;
 

@@ -345,6 +345,16 @@ def mifare_life(lab, access):
     status, told = mifare(lab, b, *issue, image_in=a)
     check("an initialised chip is personalised", status == 0 and any(block(b, 1)) and any(block(b, 4)), told)
     status, told = mifare(lab, a, *issue)
+    check("a blank twin of an issued chip is refused", status == 69 and uid.hex() in told, told)
+    ledger = [(path, path + ".aside") for path in glob.glob(lab.path("ledger.db*"))]
+    for path, aside in ledger:  # an office that never saw it
+        os.rename(path, aside)
+    status, told = mifare(lab, a, *issue)
+    for path in glob.glob(lab.path("ledger.db*")):
+        if not path.endswith(".aside"):
+            os.unlink(path)
+    for path, aside in ledger:
+        os.rename(aside, path)
     with open(a, "rb") as f, open(b, "rb") as g:
         check("byte-equal to a blank one personalised at once", status == 0 and f.read() == g.read(), told)
     status, told = mifare(lab, a, "chip", "void", *station, image_in=b)

@@ -11,6 +11,7 @@ LIFE_WRITES="1 16 48" tries only these.
 SPDX-License-Identifier: GPL-3.0-or-later
 """
 import csv
+import glob
 import os
 import subprocess
 import sys
@@ -31,6 +32,11 @@ def check(good, what, said=""):
     global failed
     failed += not good
     print(("ok - " if good else "not ok - ") + what + ("" if good else f" ({str(said).strip()[:400]})"), flush=True)
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
 
 
 class Desk:
@@ -58,8 +64,12 @@ class Desk:
         more = ["--template", "special-operation", self.rosters[record]] if verb == "personalise" else []
         return ["chip", verb, *more]
 
-    def run(self, verb, memory, *fault, record=0):
-        """Status, what was said, and the chip's memory afterwards; memory None: a chip as delivered."""
+    def run(self, verb, memory, *fault, record=0, keep=False):
+        """Status, what was said, and the chip's memory afterwards; memory None: a chip as delivered.
+
+        Each call has a new ledger, for the chip number is always the same; keep: the one of the call before."""
+        for path in [] if keep else glob.glob(os.path.join(self.folder, "ledger.db*")):
+            os.unlink(path)
         load = []
         if memory is not None:
             with open(self.chip + ".in", "wb") as f:
@@ -68,8 +78,7 @@ class Desk:
         done = subprocess.run([f"{BUILD}/tests/emulator-pn532", "--uid", UID, *load, *fault, "--image", self.chip,
                                self.link, f"{BUILD}/cardspool", *self.words(verb, record)], env=self.env,
                               capture_output=True, text=True, timeout=60)
-        with open(self.chip, "rb") as f:
-            return done.returncode, done.stdout + done.stderr, f.read()
+        return done.returncode, done.stdout + done.stderr, read(self.chip)
 
 
 def disturb(desk, verb, before, plan, n, fault):
@@ -132,6 +141,56 @@ def others(desk, init, issued, void):
               f"{verb}: contradicting access bits in one sector, nothing written", (status, said))
 
 
+def somebodys(desk, init, issued, void):
+    """A chip that was made somebody's at the desk is nobody else's, until it is voided."""
+    desk.run("personalise", init)
+    status, said, memory = desk.run("personalise", issued, record=1, keep=True)
+    check(status == 69 and memory == issued and "chip void" in said and said.count("\n") == 1,
+          "a finished record is not written over", (status, said))
+    status, said, memory = desk.run("personalise", issued, keep=True)
+    check(status == 0 and memory == issued, "the same record once more is no harm", (status, said))
+    status, said, memory = desk.run("personalise", None, keep=True)
+    check(status == 69 and not any(memory[16:48]) and UID.lower() in said and said.count("\n") == 1,
+          "a blank twin of its number is refused", (status, said))
+    inspector = os.path.join(desk.folder, "inspector")
+    done = desk.cardspool("key", "export-inspector", "--template", "special-operation", "--output", inspector)
+    check(done.returncode == 0 and f"card {UID.lower()} good ".encode() in read(inspector),
+          "inspectors know it", done.stderr)
+    status, said, memory = desk.run("void", issued, keep=True)
+    done = desk.cardspool("key", "export-inspector", "--template", "special-operation", "--output", inspector + "2")
+    check(status == 0 and f"card {UID.lower()} void ".encode() in read(inspector + "2"), "and that it is void",
+          (said, done.stderr))
+    status, said, memory = desk.run("personalise", void, record=1, keep=True)
+    check(status == 0 and memory != issued, "voided, it may be made somebody else's", (status, said))
+
+
+def slips(desk, issued):
+    """Words for somebody at a desk, one line each, and nothing written."""
+    for verb, memory, fault, words in (
+            ("init", issued, [], "not blank"), ("void", None, ["--used", "112233445566"], "not blank"),
+            ("personalise", None, ["--used", "112233445566"], "not blank"), ("void", None, [], "blank"),
+            ("void", issued, ["--uid", "04010203"], "only one card"),
+            ("personalise", None, ["--kind", "desfire"], "another kind of chip")):
+        status, said, after = desk.run(verb, memory, *fault)
+        check(status in (66, 69) and words in said and said.count("\n") == 1 and "feeder" not in said
+              and (memory is None or len(fault) > 0 or after == memory), f"{verb} {' '.join(fault)}: {words}", (status, said))
+    for words, status, part in ((["chip", "init", "--code"], 64, "--code"), (["chip", "init", "--burn"], 64, "--burn"),
+                                (["chip", "void", "more"], 64, "options only"),
+                                (["chip", "personalise", "--template", "nope", desk.rosters[0]], 66, "no template nope"),
+                                (["chip", "personalise", "--template", "/tmp", desk.rosters[0]], 66, "no record.schema"),
+                                (["chip", "read", "--template", "nope"], 66, "no template nope"),
+                                (["chip", "personalise", desk.rosters[0]], 64, "--template")):
+        done = subprocess.run([f"{BUILD}/tests/emulator-pn532", desk.link, f"{BUILD}/cardspool", *words], env=desk.env,
+                              capture_output=True, text=True, timeout=60)
+        check(done.returncode == status and part in done.stderr and done.stderr.count("\n") == 1, " ".join(words[:3]),
+              (done.returncode, done.stderr))
+    done = subprocess.run([f"{BUILD}/tests/emulator-pn532", "--empty", desk.link, f"{BUILD}/cardspool", "chip", "void"],
+                          env=desk.env, capture_output=True, text=True, timeout=60)
+    check(done.returncode == 69 and "Lay one card" in done.stderr, "no card at the reader", done.stderr)
+    done = desk.cardspool("chip", "void")
+    check(done.returncode == 69 and desk.link.encode() in done.stderr, "a reader that is not there is named", done.stderr)
+
+
 def rotated(desk, init, issued):
     desk.cardspool("key", "rotate")
     status, said, memory = desk.run("personalise", init)
@@ -158,6 +217,8 @@ def main():
         every_write(desk, "personalise", init, issued, "personalise an initialised chip")
         every_write(desk, "void", issued, void, "void")
         others(desk, init, issued, void)
+        somebodys(desk, init, issued, void)
+        slips(desk, issued)
         rotated(desk, init, issued)
     print(f"{time.monotonic() - started:.0f} s")
     return failed > 0
