@@ -17,6 +17,7 @@
 #include <time.h>
 
 static const unsigned drain_ms = 1;      /* a reply that was already there comes at once */
+static const unsigned glance_ms = 0;     /* before a question, which changes nothing */
 static const unsigned settle_ms = 300;   /* how long stale replies may trickle in */
 static const unsigned drain_reads = 256; /* more than this is a printer that never stops talking */
 static const unsigned resync_replies = 16;
@@ -191,22 +192,23 @@ link_mend(struct epcl_link *l, struct err *e)
 }
 
 static int
-link_settle(struct epcl_link *l, struct err *e)
+link_settle(struct epcl_link *l, unsigned quiet_ms, struct err *e)
 {
 	int rc = l->torn.len ? link_mend(l, e) : 0;
 
 	if (rc == 0 && l->owed)
 		rc = link_resync(l, e);
 	else if (rc == 0)
-		rc = link_drain(l, drain_ms, e);
+		rc = link_drain(l, quiet_ms, e);
 	if (rc == 0 && l->latched)
 		rc = link_clear(l, e);
 	return rc;
 }
 
-int
-epcl_link_exchange(struct epcl_link *l, const uint8_t *bytes, size_t len, unsigned timeout_ms,
-	struct epcl_reply *reply, bool *sent, struct err *e)
+/* What every exchange is. */
+static int
+link_talk(struct epcl_link *l, unsigned quiet_ms, const uint8_t *bytes, size_t len,
+	unsigned timeout_ms, struct epcl_reply *reply, bool *sent, struct err *e)
 {
 	size_t done = 0;
 	struct err ignored, own;
@@ -215,11 +217,12 @@ epcl_link_exchange(struct epcl_link *l, const uint8_t *bytes, size_t len, unsign
 		e = &own;
 	*sent = false;
 	epcl_reply_init(reply);
-	int rc = link_settle(l, e);
+	int rc = link_settle(l, quiet_ms, e);
 	if (rc)
 		return rc;
 	rc = link_write(l, bytes, len, &done, e);
-	/* A controller may lose the count of a transfer that an unplug broke off: then nobody knows. */
+	/* A controller may lose the count of a transfer that an unplug broke off: then nobody
+	 * knows. */
 	*sent = done == len || (rc && e->fault == FAULT_UNPLUGGED);
 	if (done > 0)
 		l->owed = true;
@@ -235,7 +238,14 @@ epcl_link_exchange(struct epcl_link *l, const uint8_t *bytes, size_t len, unsign
 }
 
 int
-epcl_link_command(struct epcl_link *l, const char *text, unsigned timeout_ms,
+epcl_link_exchange(struct epcl_link *l, const uint8_t *bytes, size_t len, unsigned timeout_ms,
+	struct epcl_reply *reply, bool *sent, struct err *e)
+{
+	return link_talk(l, drain_ms, bytes, len, timeout_ms, reply, sent, e);
+}
+
+static int
+text_talk(struct epcl_link *l, unsigned quiet_ms, const char *text, unsigned timeout_ms,
 	struct epcl_reply *reply, bool *sent, struct err *e)
 {
 	struct buf out;
@@ -245,11 +255,26 @@ epcl_link_command(struct epcl_link *l, const char *text, unsigned timeout_ms,
 	buf_init(&out, 512);
 	rc = epcl_command(&out, text, e);
 	if (rc == 0)
-		rc = epcl_link_exchange(l, out.data, out.len, timeout_ms, reply, sent, e);
+		rc = link_talk(l, quiet_ms, out.data, out.len, timeout_ms, reply, sent, e);
 	if (out.data)
 		explicit_bzero(out.data, out.len); /* a stripe's text is the holder's */
 	buf_done(&out);
 	return rc;
+}
+
+int
+epcl_link_command(struct epcl_link *l, const char *text, unsigned timeout_ms,
+	struct epcl_reply *reply, bool *sent, struct err *e)
+{
+	return text_talk(l, drain_ms, text, timeout_ms, reply, sent, e);
+}
+
+int
+epcl_link_ask(struct epcl_link *l, const char *text, struct epcl_reply *reply, struct err *e)
+{
+	bool sent;
+
+	return text_talk(l, glance_ms, text, l->reply_ms, reply, &sent, e);
 }
 
 /* Ends any plane that a program which died left unfinished: 01 is a dot, a count and a literal. */

@@ -17,10 +17,7 @@ enum { CODE_CARD_IN = 5, CODE_CARD_OUT = 6, PASSES_MAX = 5 };
 static int
 ask(struct printer *p, const char *text, struct epcl_reply *reply, struct err *e)
 {
-	bool sent;
-
-	return epcl_look_failed(
-		epcl_link_command(&p->link, text, p->link.reply_ms, reply, &sent, e), e);
+	return epcl_look_failed(epcl_link_ask(&p->link, text, reply, e), e);
 }
 
 /* By asking, where the printer knows; a docked card is not at the print position and not gone. */
@@ -119,10 +116,8 @@ cleaning_observe(struct printer *p, struct printer_status *out, struct err *e)
 	if (ribbon)
 		panels = strlen(ribbon->front) + (p->job.duplex ? strlen(ribbon->back) : 0);
 	out->cleaning_left = to_int(left / (int64_t)(panels ? panels : 1));
-	out->supply[out->n_supplies++] = (struct supply){.kind = SUPPLY_CLEANING,
-		.name = "",
-		.level = out->cleaning_left,
-		.capacity = -1};
+	out->supply[out->n_supplies++] = (struct supply){
+		.kind = SUPPLY_CLEANING, .name = "", .level = out->cleaning_left, .capacity = -1};
 	out->counter[out->n_counters] =
 		(struct printer_counter){.name = "head-passes", .value = passes};
 	out->n_counters++;

@@ -96,6 +96,9 @@ int epcl_link_exchange(struct epcl_link *l, const uint8_t *bytes, size_t len, un
 	struct epcl_reply *reply, bool *sent, struct err *e);
 int epcl_link_command(struct epcl_link *l, const char *text, unsigned timeout_ms,
 	struct epcl_reply *reply, bool *sent, struct err *e);
+/* A question. What is there already is thrown away before it, what may still come is not waited
+ * for. */
+int epcl_link_ask(struct epcl_link *l, const char *text, struct epcl_reply *reply, struct err *e);
 /* First contact: learns the printer's answer to V. A printer that waits for the rest of a plane
  * gets it. */
 int epcl_link_start(struct epcl_link *l, struct err *e);

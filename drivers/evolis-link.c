@@ -16,6 +16,7 @@
 #include <time.h>
 
 static const unsigned drain_ms = 1;    /* a reply that was already there comes at once */
+static const unsigned glance_ms = 0;   /* before a question, which changes nothing */
 static const unsigned settle_ms = 300; /* how long stale replies may trickle in at first contact */
 static const unsigned drain_reads = 256; /* more than this is a printer that never stops talking */
 static const unsigned resync_replies = 16;
@@ -158,7 +159,7 @@ link_resync(struct link *l, struct err *e)
 }
 
 static int
-link_settle(struct link *l, struct err *e)
+link_settle(struct link *l, unsigned quiet_ms, struct err *e)
 {
 	int rc = l->torn ? link_fill(l, l->torn, e) : 0;
 
@@ -168,12 +169,13 @@ link_settle(struct link *l, struct err *e)
 		rc = link_drain(l, settle_ms, e);
 		l->owed = rc != 0;
 	}
-	return rc ? rc : link_drain(l, drain_ms, e);
+	return rc ? rc : link_drain(l, quiet_ms, e);
 }
 
-int
-link_exchange(struct link *l, const uint8_t *bytes, size_t len, bool plane, unsigned timeout_ms,
-	struct wire_reply *reply, bool *sent, struct err *e)
+/* What every exchange is. */
+static int
+link_talk(struct link *l, unsigned quiet_ms, const uint8_t *bytes, size_t len, bool plane,
+	unsigned timeout_ms, struct wire_reply *reply, bool *sent, struct err *e)
 {
 	struct err own;
 	size_t done = 0;
@@ -182,11 +184,12 @@ link_exchange(struct link *l, const uint8_t *bytes, size_t len, bool plane, unsi
 		e = &own;
 	*sent = false;
 	wire_reply_init(reply);
-	int rc = link_settle(l, e);
+	int rc = link_settle(l, quiet_ms, e);
 	if (rc)
 		return rc;
 	rc = link_write(l, bytes, len, &done, timeout_ms, e);
-	/* A controller may lose the count of a transfer that an unplug broke off: then nobody knows. */
+	/* A controller may lose the count of a transfer that an unplug broke off: then nobody
+	 * knows. */
 	*sent = done == len || (rc && !plane && e->fault == FAULT_UNPLUGGED);
 	if (rc && plane && done > 0)
 		l->torn = len - done;
@@ -200,8 +203,15 @@ link_exchange(struct link *l, const uint8_t *bytes, size_t len, bool plane, unsi
 }
 
 int
-link_command(struct link *l, const char *text, unsigned timeout_ms, struct wire_reply *reply,
-	bool *sent, struct err *e)
+link_exchange(struct link *l, const uint8_t *bytes, size_t len, bool plane, unsigned timeout_ms,
+	struct wire_reply *reply, bool *sent, struct err *e)
+{
+	return link_talk(l, drain_ms, bytes, len, plane, timeout_ms, reply, sent, e);
+}
+
+static int
+text_talk(struct link *l, unsigned quiet_ms, const char *text, unsigned timeout_ms,
+	struct wire_reply *reply, bool *sent, struct err *e)
 {
 	struct buf out;
 	int rc;
@@ -210,9 +220,24 @@ link_command(struct link *l, const char *text, unsigned timeout_ms, struct wire_
 	buf_init(&out, 256);
 	rc = wire_command(&out, text, e);
 	if (rc == 0)
-		rc = link_exchange(l, out.data, out.len, false, timeout_ms, reply, sent, e);
+		rc = link_talk(l, quiet_ms, out.data, out.len, false, timeout_ms, reply, sent, e);
 	buf_done(&out);
 	return rc;
+}
+
+int
+link_command(struct link *l, const char *text, unsigned timeout_ms, struct wire_reply *reply,
+	bool *sent, struct err *e)
+{
+	return text_talk(l, drain_ms, text, timeout_ms, reply, sent, e);
+}
+
+int
+link_ask(struct link *l, const char *text, struct wire_reply *reply, struct err *e)
+{
+	bool sent;
+
+	return text_talk(l, glance_ms, text, l->m->param_ms, reply, &sent, e);
 }
 
 /* A serial number is one printable word. */

@@ -25,7 +25,8 @@ question_ask(
 	struct printer *p, enum question q, struct wire_reply *reply, bool *known, struct err *e)
 {
 	const struct dialect *d = p->dialect;
-	bool value = q != ASK_PLACE && q != ASK_LAST && q != ASK_RIBBON_MARK, sent;
+	bool value = q != ASK_PLACE && q != ASK_LAST && q != ASK_RIBBON_MARK;
+	bool decides = q == ASK_PLACE, sent; /* an act is believed by it: no stale OK before it */
 	unsigned bit = 1u << q;
 
 	*known = false;
@@ -34,7 +35,8 @@ question_ask(
 		const char *text = p->older_question & bit ? d->older[q] : d->question[q];
 		if (!text || command_lacking(p, text))
 			return 0;
-		int rc = link_command(&p->link, text, p->m->param_ms, reply, &sent, e);
+		int rc = decides ? link_command(&p->link, text, p->m->param_ms, reply, &sent, e)
+				 : link_ask(&p->link, text, reply, e);
 		if (rc)
 			return look_failed(rc, e);
 		enum wire_class class = wire_text_find(reply)->class;

@@ -202,6 +202,9 @@ int link_exchange(struct link *l, const uint8_t *bytes, size_t len, bool plane, 
 	struct wire_reply *reply, bool *sent, struct err *e);
 int link_command(struct link *l, const char *text, unsigned timeout_ms, struct wire_reply *reply,
 	bool *sent, struct err *e);
+/* A question. What is there already is thrown away before it, what may still come is not waited
+ * for. */
+int link_ask(struct link *l, const char *text, struct wire_reply *reply, struct err *e);
 /* First contact: learns the serial number in a way that no stale reply can spoil. usb_serial may be
  * "". */
 int link_start(struct link *l, const char *usb_serial, struct err *e);

@@ -238,9 +238,7 @@ struct usb_transport {
 	libusb_context *context;
 	libusb_device_handle *handle;
 	uint8_t interface, ep_out, ep_in;
-	uint16_t in_packet;
-	size_t held_at, held; /* received bytes that did not fit the caller's buffer */
-	uint8_t in[PACKET_MAX];
+	struct usb_answer *answer;
 };
 
 static struct usb_transport *
@@ -295,27 +293,14 @@ usb_write(struct transport *t, const void *bytes, size_t len, size_t *done, unsi
 	return 0;
 }
 
-/* One packet at a time: a reply is one short packet, and a longer transfer would wait for more. */
 static int
 usb_read(struct transport *t, void *bytes, size_t max, size_t *len, unsigned timeout_ms,
 	struct err *e)
 {
 	struct usb_transport *u = usb_of(t);
+	int rc = usb_answer_read(u->context, u->answer, bytes, max, len, timeout_ms);
 
-	*len = 0;
-	if (u->held == 0) {
-		int got = 0, rc = libusb_bulk_transfer(u->handle, u->ep_in, u->in, u->in_packet,
-				     &got, timeout_ms ? timeout_ms : 1);
-		if (rc && got == 0)
-			return transfer_failed(u, rc, u->ep_in, e);
-		u->held_at = 0;
-		u->held = (size_t)got;
-	}
-	*len = u->held < max ? u->held : max;
-	memcpy(bytes, u->in + u->held_at, *len);
-	u->held_at += *len;
-	u->held -= *len;
-	return 0;
+	return rc ? transfer_failed(u, rc, u->ep_in, e) : 0;
 }
 
 static int
@@ -336,10 +321,9 @@ usb_close(struct transport *t)
 {
 	struct usb_transport *u = usb_of(t);
 
-	if (u->handle) {
-		libusb_release_interface(u->handle, u->interface);
-		libusb_close(u->handle);
-	}
+	usb_answer_destroy(u->context, u->answer);
+	libusb_release_interface(u->handle, u->interface);
+	libusb_close(u->handle);
 	libusb_exit(u->context);
 	free(u);
 }
@@ -422,9 +406,12 @@ usb_open(struct transport **out, const struct usb_printer *which, struct err *e)
 	*u = (struct usb_transport){.base.ops = &usb_ops,
 		.interface = f->interface,
 		.ep_out = f->ep_out,
-		.ep_in = f->ep_in,
-		.in_packet = f->in_packet};
+		.ep_in = f->ep_in};
 	rc = interface_claim(u, f, e);
+	if (rc == 0)
+		u->answer = usb_answer_create(u->handle, f->ep_in, f->in_packet);
+	if (rc == 0 && !u->answer)
+		rc = err_set(e, ERR_SYSTEM, _("Out of memory."));
 	if (rc) {
 		if (u->handle)
 			libusb_close(u->handle);

@@ -20,4 +20,19 @@ void usb_text_clean(char *text);
 /* What a libusb error code of a bulk transfer means (usb.c). */
 enum fault usb_fault(int libusb_code);
 
+/* ---- what the printer says (usb-answer.c) ---- */
+
+struct libusb_context;
+struct libusb_device_handle;
+struct usb_answer;
+/* The request stands from the first read on. NULL: no memory, or an impossible packet length. */
+struct usb_answer *usb_answer_create(
+	struct libusb_device_handle *handle, uint8_t endpoint, uint16_t packet_len);
+/* Before the handle is closed. */
+void usb_answer_destroy(struct libusb_context *context, struct usb_answer *a);
+/* One packet, at most max bytes of it; the rest comes with the next read. timeout_ms 0: what is
+ * there already. 0 or libusb's code, LIBUSB_ERROR_TIMEOUT when there was nothing. */
+int usb_answer_read(struct libusb_context *context, struct usb_answer *a, void *bytes, size_t max,
+	size_t *len, unsigned timeout_ms);
+
 #endif
