@@ -57,6 +57,8 @@ template_find(struct filter *f, struct err *e)
 			name, path);
 	int rc = template_open(&f->template, path, e);
 	if (!rc)
+		rc = template_card_check(f->template, e);
+	if (!rc)
 		rc = renderer_create_alone(&f->renderer, f->template, e);
 	if (!rc)
 		rc = filter_job_look(&f->asked, e);

@@ -458,6 +458,8 @@ const struct chip_map *template_chip_map(
 bool template_has_side(const struct template *t, enum side side);
 unsigned template_dpi(const struct template *t);
 /* The card has chip contacts (front) or a magnetic stripe (back), as the drawing declares. */
+/* ERR_INPUT: the drawing has not the size of a card, across or upright. */
+int template_card_check(const struct template *t, struct err *e);
 bool template_keeps_clear(const struct template *t, enum side side);
 /* Where box i lies on the artwork; false behind the last one. name: of its field, the template's.
  */

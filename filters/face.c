@@ -324,8 +324,6 @@ extras_add(const struct job *j, const char *panels, struct err *e)
 
 	if (strchr(panels, 'O'))
 		rc = overlay_make(&j->face->plane[PANEL_O], t, j->side, j->rec, e);
-	if (!rc)
-		rc = overlay_limit(&j->face->plane[PANEL_O], &j->r->look, j->side, t->dpi, e);
 	if (rc || !strchr(panels, 'U'))
 		return rc;
 	rc = art ? plane_copy(uv, 1, t, art, e) : plane_create(uv, 1, t->height, t->width, e);
@@ -364,6 +362,10 @@ face_render(struct renderer *r, const struct record *rec, const uint8_t *photo, 
 	if (j.dye && !j.k)
 		resin_to_dye(out, r->look.dye);
 	rc = extras_add(&j, panels, e);
+	if (!rc && template_upright(r->template))
+		rc = face_turn(out, e);
+	if (!rc)
+		rc = overlay_limit(&out->plane[PANEL_O], &r->look, side, r->template->dpi, e);
 	for (int i = 0; i < PANEL_COUNT; i++)
 		plane_blank_find(&out->plane[i]);
 out:

@@ -26,6 +26,16 @@ void colour_extent(const uint32_t *rgb, size_t pitch, const uint8_t *mono, unsig
 int dye_window(const struct template *t, enum side side, const struct ribbon *ribbon,
 	unsigned *line0, unsigned *line1, struct err *e);
 
+/* ---- cards drawn upright (upright.c)
+ * ---------------------------------------------------------------
+ */
+
+bool template_upright(const struct template *t);
+/* A rectangle of a drawing so many dots high, as it lies on the turned card. */
+void rect_turn(unsigned height, unsigned *x, unsigned *y, unsigned *w, unsigned *h);
+/* Panels drawn upright to feed orientation. */
+int face_turn(struct face *f, struct err *e);
+
 /* ---- text (face-text.c) -----------------------------------------------------------------------
  */
 

@@ -144,8 +144,14 @@ dye_window(const struct template *t, enum side side, const struct ribbon *ribbon
 
 	*line0 = 0;
 	*line1 = t->width;
-	if (!ribbon->dye_lines || ribbon->dye_lines >= t->width)
+	if (!ribbon->dye_lines ||
+		ribbon->dye_lines >= (t->width > t->height ? t->width : t->height))
 		return 0;
+	if (template_upright(t))
+		return err_set(e, ERR_INPUT,
+			_("Template %s is drawn upright, and the half panel of ribbon %s does not "
+			  "go from one long edge to the other. Use a ribbon with full panels."),
+			t->name, ribbon->name);
 	if (p.w > ribbon->dye_lines)
 		return box_refuse(t, side, x0, x1, ribbon, e);
 	if (a->colour_x1) {

@@ -77,12 +77,17 @@ rectangles_meet(const struct box *b, double x, double y, double w, double h)
  */
 
 static void
-place_check(struct lint *l, const struct box *b)
+place_check(struct lint *l, const struct box *drawn)
 {
-	double x0 = (l->width - dots(l, card_w_mm)) / 2.0,
-	       y0 = (l->height - dots(l, card_h_mm)) / 2.0;
+	bool upright = l->height > l->width;
+	unsigned width = upright ? l->height : l->width, height = upright ? l->width : l->height;
+	double x0 = (width - dots(l, card_w_mm)) / 2.0, y0 = (height - dots(l, card_h_mm)) / 2.0;
+	struct box turned = *drawn, *b = &turned;
+
+	if (upright)
+		rect_turn(l->height, &b->x, &b->y, &b->w, &b->h);
 	double left = b->x - x0, top = b->y - y0;
-	double right = l->width - x0 - (b->x + b->w), bottom = l->height - y0 - (b->y + b->h);
+	double right = width - x0 - (b->x + b->w), bottom = height - y0 - (b->y + b->h);
 	double least = left < right ? left : right;
 
 	least = top < least ? top : least;
@@ -329,6 +334,17 @@ side_read(struct lint *l, enum side side)
 	svg_words_check(l->svg[side], w, h, words_told, l);
 }
 
+/* A card as the head has it, across or upright; else a label. */
+static bool
+card_sized(const struct lint *l)
+{
+	unsigned w = l->width > l->height ? l->width : l->height,
+		 h = l->width > l->height ? l->height : l->width;
+
+	return l->dpi && w + 4 >= dots(l, card_w_mm) && w <= dots(l, card_w_mm) + 24 &&
+	       h + 4 >= dots(l, card_h_mm) && h <= dots(l, card_h_mm) + 24;
+}
+
 int
 template_check(const char *dir, problem_sink *sink, void *ctx, struct err *e)
 {
@@ -345,9 +361,7 @@ template_check(const char *dir, problem_sink *sink, void *ctx, struct err *e)
 		problems_add(&l->problems, &own);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		side_read(l, (enum side)side);
-	l->card = l->dpi && l->width >= dots(l, card_w_mm) - 4 &&
-		  l->width <= dots(l, card_w_mm) + 24 && l->height >= dots(l, card_h_mm) - 4 &&
-		  l->height <= dots(l, card_h_mm) + 24;
+	l->card = card_sized(l);
 	for (size_t i = 0; i < l->n_boxes; i++)
 		box_check(l, &l->boxes[i]);
 	overlaps_check(l);

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/face.h"
 #include "filters/le.h"
 #include "filters/template.h"
 
@@ -382,5 +383,7 @@ template_box_get(const struct template *t, size_t i, struct template_box *out)
 		return false;
 	const struct box *b = &t->boxes[i];
 	*out = (struct template_box){(enum side)b->side, b->x, b->y, b->w, b->h, box_name(b)};
+	if (template_upright(t))
+		rect_turn(t->height, &out->x, &out->y, &out->w, &out->h);
 	return true;
 }

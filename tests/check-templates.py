@@ -70,12 +70,15 @@ def folder(work, front, back=None, schema=SCHEMA, seal=SEAL, root="", whole=None
     return path
 
 
+UPRIGHT = f'<svg {NS} viewBox="0 0 648 1016" cs:dpi="300" cs:chip="contact">{{}}</svg>'
 GOOD = 'x="300" y="400" width="300" height="60"'
 # drawing of the front (beside the number's box), of the back, words of the finding, further folder() arguments
 ERRORS = [
     (text('x="0" y="100" width="200" height="60"'), None, "box 姓名: reaches beyond the edge", {}),
     (text('x="150" y="520" width="200" height="60"'), None, "box 姓名: overlaps box 编号", {}),
     (text('x="150" y="250" width="200" height="60"'), None, "under the contacts", {"root": 'cs:chip="contact"'}),
+    ("", None, "under the contacts", {"whole": UPRIGHT.format(text('x="230" y="760" width="100" height="100"'))}),
+    ("", None, "beyond the edge", {"whole": UPRIGHT.format(text('x="100" y="960" width="100" height="56"'))}),
     ("", text('x="150" y="100" width="200" height="60"'), "back.svg: box 姓名: lies on the magnetic stripe",
      {"root": 'cs:stripe="back"'}),
     (text(GOOD).replace("Noto Sans CJK SC", "Kein Zeichensatz"), None, "is not installed", {}),

@@ -433,6 +433,65 @@ test_half_panel_art(void **state)
 	}
 }
 
+/* Drawn upright: the drawing's upper edge is the card's right end, every dot is there. */
+static void
+test_upright(void **state)
+{
+	static const char body[] =
+		"<svg xmlns='http://www.w3.org/2000/svg' "
+		"xmlns:cs='urn:cardspool:template:1' viewBox='0 0 648 1016'>"
+		"<rect x='10' y='20' width='30' height='40' fill='#ff00ff'/>"
+		"<rect x='100' y='5' width='1' height='1' cs:ink='resin'/>"
+		"<rect x='600' y='900' width='40' height='80' cs:overlay='none' "
+		"fill='#ffffff'/>" BOX("姓名", 10, 200, 600, 60, "cs:size='48'") "</svg>";
+	struct card *c = *state;
+	struct fixture f;
+	struct template *t;
+	struct renderer *r;
+	struct face face;
+	struct err e = {0};
+
+	assert_int_equal(template_card_check(c->template, &e), ERR_INPUT);
+	assert_non_null(strstr(e.text, "20.3 x 12.2 mm"));
+	fixture_create(&f, body, NULL);
+	assert_int_equal(template_build(f.dir, NULL, &e), 0);
+	assert_int_equal(template_open(&t, f.dir, &e), 0);
+	assert_int_equal(template_card_check(t, &e), 0);
+	assert_int_equal(renderer_create(&r, t, &e), 0);
+	c->values[1] = (char *)(uintptr_t) "IIII";
+	assert_int_equal(
+		face_render(r, &c->record, NULL, 0, SIDE_FRONT, ribbon_find("ymcko"), &face, &e),
+		0);
+	const struct plane *k = &face.plane[PANEL_K], *m = &face.plane[PANEL_M],
+			   *o = &face.plane[PANEL_O];
+	unsigned wrong = 0, dots = 0, words = 0;
+	for (unsigned line = 0; line < m->lines; line++)
+		for (unsigned dot = 0; dot < m->dots; dot++) {
+			unsigned x = m->dots - 1 - dot, y = m->lines - 1 - line;
+			bool magenta = x >= 10 && x < 40 && y >= 20 && y < 60;
+			bool bare = x >= 600 && x < 640 && y >= 900 && y < 980;
+			bool ink = k->data[line * k->stride + dot / 8] >> (7 - dot % 8) & 1;
+			wrong += m->data[line * m->stride + dot] != (magenta ? 255 : 0);
+			wrong += (o->data[line * o->stride + dot / 8] >> (7 - dot % 8) & 1) == bare;
+			words += ink && y >= 200 && y < 260;
+			dots += ink && x == 100 && y == 5;
+			wrong += ink && (x < 10 || x >= 610) ? 1 : 0;
+		}
+	assert_int_equal(m->lines, 1016);
+	assert_int_equal(m->dots, 648);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(dots, 1);
+	assert_in_range(words, 200, 4000);
+	face_done(&face);
+	assert_int_equal(
+		face_render(r, &c->record, NULL, 0, SIDE_FRONT, ribbon_find("ymckos"), &face, &e),
+		ERR_INPUT);
+	assert_non_null(strstr(e.text, "upright"));
+	renderer_destroy(r);
+	template_close(t);
+	fixture_destroy(&f);
+}
+
 static void
 test_same_again(void **state)
 {
@@ -585,6 +644,7 @@ main(void)
 		cmocka_unit_test(test_black_only_photo),
 		cmocka_unit_test(test_half_panel),
 		cmocka_unit_test(test_half_panel_art),
+		cmocka_unit_test(test_upright),
 		cmocka_unit_test(test_same_again),
 		cmocka_unit_test(test_overlay_and_uv),
 		cmocka_unit_test(test_few_fonts),
