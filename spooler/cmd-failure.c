@@ -2,9 +2,8 @@
  * cmd-failure.c - the commands over the failure log.
  *
  * Owns what people and scripts see of records, notes, reviews and retention. Guarantees: shows
- * masked values only, because the ledger has no others; a control character of a printer's reply
- * never reaches the terminal; --json keeps its keys from release to release. On failure nothing of
- * the call is in the ledger.
+ * masked values only, because the ledger has no others; --json keeps its keys from release to
+ * release. On failure nothing of the call is in the ledger.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -12,6 +11,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <libintl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,50 +187,6 @@ months_of(const struct call *c)
 
 /* ---- list ---- */
 
-/* RFC 4180; a cell that a spreadsheet would take for a formula gets an apostrophe. */
-static void
-csv_cell(const char *text, bool last)
-{
-	putchar('"');
-	if (text[0] && strchr("=+-@\t\r", text[0]))
-		putchar('\'');
-	for (; *text; text++) {
-		if (*text == '"')
-			putchar('"');
-		putchar(*text);
-	}
-	fputs(last ? "\"\r\n" : "\",", stdout);
-}
-
-static void
-csv_row(const struct failure_row *f)
-{
-	json_t *row = times_json(columns_json(failure_columns, f));
-
-	for (const struct column *c = failure_columns; c->name; c++) {
-		const json_t *v = json_object_get(row, c->name);
-		char number[24];
-		const char *text = json_string_value(v);
-
-		snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-		if (strcmp(c->name, "at") == 0 || strcmp(c->name, "cleared") == 0)
-			text = json_string_value(json_object_get(
-				row, c->name[0] == 'a' ? "at_text" : "cleared_text"));
-		if (text)
-			csv_cell(text, !c[1].name);
-		else
-			printf("%s%s", number, c[1].name ? "," : "\r\n");
-	}
-	json_decref(row);
-}
-
-static void
-csv_head(void)
-{
-	for (const struct column *c = failure_columns; c->name; c++)
-		printf("%s%s", c->name, c[1].name ? "," : "\r\n");
-}
-
 static int
 visit_record(void *ctx, const struct failure_row *f)
 {
@@ -238,7 +194,7 @@ visit_record(void *ctx, const struct failure_row *f)
 	char id[24], job[16], label[32], at[40], cleared[40];
 
 	if (c->csv) {
-		csv_row(f);
+		failure_csv_row(f);
 		return 0;
 	}
 	if (c->q.json)
@@ -255,6 +211,19 @@ visit_record(void *ctx, const struct failure_row *f)
 	return 0;
 }
 
+static const char *
+empty_words(const struct call *c)
+{
+	const struct failure_filter *f = &c->filter;
+
+	if (c->overdue)
+		return _("No review is overdue.");
+	if (f->job_uuid || f->machine || f->code || f->order || f->person || f->from_ms ||
+		f->to_ms || f->state != FAILURE_ANY)
+		return _("No record matches.");
+	return _("There are no failures.");
+}
+
 static int
 list_print(struct call *c, struct err *e)
 {
@@ -263,7 +232,7 @@ list_print(struct call *c, struct err *e)
 	int rc;
 
 	if (c->csv)
-		csv_head();
+		failure_csv_head();
 	else if (c->q.json)
 		fputs("{\"failures\":[", stdout);
 	else
@@ -275,13 +244,34 @@ list_print(struct call *c, struct err *e)
 	if (!c->csv && c->q.json)
 		json_list_end(&c->json, rest);
 	else if (!c->csv && textable_rows(c->table) == 0)
-		puts(_("There are no failures."));
+		puts(empty_words(c));
 	else if (!c->csv)
 		textable_print(c->table, stdout);
 	if (left_out && !c->q.json)
-		fprintf(stderr, _("%" PRId64 " older ones are not shown: --limit 0 shows all.\n"),
+		fprintf(stderr,
+			ngettext("%" PRId64 " older one is not shown: --limit 0 shows all.\n",
+				"%" PRId64 " older ones are not shown: --limit 0 shows all.\n",
+				(unsigned long)left_out),
 			left_out);
 	textable_destroy(c->table);
+	return rc;
+}
+
+/* An empty list must not hide a slip of the pen. */
+static int
+filter_check(const struct call *c, struct err *e)
+{
+	const struct failure_filter *f = &c->filter, by_code = {.code = f->code};
+	int64_t n = 0;
+	int rc = 0;
+
+	if (f->from_ms && f->to_ms && f->from_ms >= f->to_ms)
+		return err_set(e, ERR_USAGE, "%s", _("The period ends before it begins."));
+	if (f->code && !fault_by_code(f->code))
+		rc = failure_count(c->q.ledger, &by_code, &n, e);
+	if (rc == 0 && f->code && !fault_by_code(f->code) && n == 0)
+		rc = err_set(e, ERR_USAGE, _("There is no cause \"%s\". See: cardspool fault list"),
+			f->code);
 	return rc;
 }
 
@@ -298,6 +288,9 @@ failure_list_run(int argc, char **argv, struct err *e)
 	if (rc != 0)
 		return request_end(&c.q, rc);
 	c.filter.code = c.cause;
+	rc = filter_check(&c, e);
+	if (rc != 0)
+		return request_end(&c.q, rc);
 	c.filter.job_uuid = c.q.job ? c.q.job_row.uuid : NULL;
 	if (c.overdue) {
 		c.filter.state = FAILURE_UNREVIEWED;
@@ -316,37 +309,26 @@ failure_list_run(int argc, char **argv, struct err *e)
 
 /* ---- one record with its story ---- */
 
-static void
-line_print(const char *name, const json_t *value)
-{
-	struct buf line;
-
-	if (json_is_integer(value)) {
-		printf("  %-13s %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(value));
-		return;
-	}
-	buf_init(&line, 65536);
-	line_escape(&line, json_string_value(value) ? json_string_value(value) : "", NULL);
-	buf_append(&line, "", 1, NULL);
-	if (line.data && line.data[0])
-		printf("  %-13s %s\n", name, (const char *)line.data);
-	buf_done(&line);
-}
-
 static int
 visit_note(void *ctx, const struct failure_note *n)
 {
-	json_t *row = times_json(columns_json(note_columns, n)), *value;
-	const char *key;
+	return json_array_append_new(ctx, times_json(columns_json(note_columns, n)));
+}
 
-	if (ctx) {
-		json_array_append_new(ctx, row);
-		return 0;
+static int
+record_json(struct ledger *l, const struct failure_row *f, struct err *e)
+{
+	json_t *notes = json_array(), *all;
+	int rc = failure_notes(l, f->id, visit_note, notes, e);
+
+	all = json_pack("{s:o, s:o}", "failure", times_json(columns_json(failure_columns, f)),
+		"notes", notes);
+	if (rc == 0) {
+		json_dumpf(all, stdout, JSON_COMPACT);
+		putchar('\n');
 	}
-	printf("%s\n", _("note"));
-	json_object_foreach(row, key, value) line_print(key, value);
-	json_decref(row);
-	return 0;
+	json_decref(all);
+	return rc;
 }
 
 static int
@@ -354,8 +336,6 @@ failure_show_run(int argc, char **argv, struct err *e)
 {
 	struct failure_row f;
 	struct call c;
-	json_t *row = NULL, *value;
-	const char *key;
 	int64_t id;
 	int rc = call_start(&c, argc, argv, "", 1, 1, self_of(failure_show_run), LEDGER_READ, e);
 
@@ -364,21 +344,7 @@ failure_show_run(int argc, char **argv, struct err *e)
 	if (rc == 0)
 		rc = failure_show(c.q.ledger, id, &f, e);
 	if (rc == 0)
-		row = times_json(columns_json(failure_columns, &f));
-	if (rc == 0 && c.q.json) {
-		json_t *notes = json_array();
-
-		rc = failure_notes(c.q.ledger, id, visit_note, notes, e);
-		json_t *all = json_pack("{s:O, s:o}", "failure", row, "notes", notes);
-		json_dumpf(all, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(all);
-	} else if (rc == 0) {
-		printf(_("record %" PRId64 "\n"), id);
-		json_object_foreach(row, key, value) line_print(key, value);
-		rc = failure_notes(c.q.ledger, id, visit_note, NULL, e);
-	}
-	json_decref(row);
+		rc = (c.q.json ? record_json : failure_print)(c.q.ledger, &f, e);
 	return request_end(&c.q, rc);
 }
 
@@ -490,7 +456,8 @@ failure_review_run(int argc, char **argv, struct err *e)
 	if (rc == 0 && c.q.json)
 		printf("{\"reviewed\":%zu}\n", c.as ? n : 0);
 	else if (rc == 0 && c.as)
-		printf(_("%zu records reviewed by %s.\n"), n, c.as);
+		printf(ngettext("%zu record reviewed by %s.\n", "%zu records reviewed by %s.\n", n),
+			n, c.as);
 	free(ids);
 	return request_end(&c.q, rc);
 }
@@ -531,7 +498,9 @@ failure_verify_run(int argc, char **argv, struct err *e)
 		putchar('\n');
 		json_decref(all);
 	} else if (rc == 0) {
-		printf(_("%" PRIu64 " reviews: every signature fits its records.\n"), n);
+		printf(ngettext("%" PRIu64 " review: every signature fits its records.\n",
+			       "%" PRIu64 " reviews: every signature fits its records.\n", n),
+			n);
 	}
 	json_decref(p.lines);
 	return request_end(&c.q, rc);

@@ -203,12 +203,32 @@ model_named(const char *name)
 	return NULL;
 }
 
+/* A name that nothing ever had is a slip, not a machine without failures. */
+static int
+machine_check(struct ledger *l, const struct report *r, struct err *e)
+{
+	const struct failure_filter filter = {.machine = r->machine};
+	int64_t n;
+	int rc;
+
+	if (!r->machine || r->n_machines > 0)
+		return 0;
+	rc = failure_count(l, &filter, &n, e);
+	if (rc == 0 && n == 0)
+		rc = err_set(e, ERR_MISSING,
+			_("The ledger knows no machine \"%s\". See: cardspool job list"),
+			r->machine);
+	return rc;
+}
+
 int
 report_machines(struct ledger *l, struct report *r, struct err *e)
 {
 	unsigned kept = 0;
 	int rc = jobs_sum(l, r, e);
 
+	if (rc == 0)
+		rc = machine_check(l, r, e);
 	if (rc == 0)
 		rc = cards_sum(l, r, e);
 	if (rc == 0)

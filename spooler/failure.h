@@ -51,6 +51,13 @@ int failure_query(struct ledger *l, const struct failure_filter *f, const char *
 	const char *after, struct sqlite3_stmt **s, struct err *e);
 int failure_show(struct ledger *l, int64_t id, struct failure_row *out, struct err *e); /* ERR_MISSING */
 
+/* ---- showing (failure-print.c), on the standard output ---- */
+
+void failure_csv_head(void);
+void failure_csv_row(const struct failure_row *f);
+/* One record with its review and its notes. */
+int failure_print(struct ledger *l, const struct failure_row *f, struct err *e);
+
 /* ---- days (retention-day.c): all pure ---- */
 
 int zone_at(int64_t ms);  /* the station's zone then, seconds east of UTC */

@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OPT_GOOD = 1, OPT_REJECTED, OPT_SPOILED, OPT_BLANK };
@@ -162,6 +163,7 @@ int
 request_open(struct request *q, enum ledger_mode mode, struct err *e)
 {
 	const char *path = q->ledger_path;
+	struct stat file;
 	int rc;
 
 	if (!path) {
@@ -170,8 +172,9 @@ request_open(struct request *q, enum ledger_mode mode, struct err *e)
 			return rc;
 		path = config_ledger(q->config);
 	}
-	/* Only a card job makes a ledger; a command on a wrong path must not. */
-	if (mode == LEDGER_WRITE && access(path, F_OK) != 0 && errno == ENOENT)
+	/* Only a card job makes a ledger; a command on a wrong path, or in an empty file, must not. */
+	if (mode == LEDGER_WRITE &&
+		(stat(path, &file) == 0 ? file.st_size == 0 : errno == ENOENT))
 		mode = LEDGER_READ;
 	rc = ledger_open(&q->ledger, path, mode, e);
 	return rc == 0 && q->job ? request_job(q, q->job, e) : rc;

@@ -163,6 +163,11 @@ def main(folder):
         check(f"{what}: status {status} and one line", done.returncode == status and done.stderr.count("\n") == 1, (done.returncode, done.stderr))
     done, path = report("no/such/folder.pdf", *period)
     check("a folder that is not there: status 74", done.returncode == 74 and done.stderr.count("\n") == 1, done.stderr)
+    done, path = report("machine.pdf", *period, "--machine", "NOBODY")
+    check("a machine the ledger never saw: status 66 and no file", done.returncode == 66 and done.stderr.count("\n") == 1
+          and not os.path.exists(path), done.stderr)
+    done = run(CARDSPOOL, "failure", "list", "--csv", "--ledger", bad)
+    check("no control character in CSV", done.returncode == 0 and "\x1b" not in done.stdout and "\x01" not in done.stdout)
     done, path = report("x.pdf", path=os.path.join(folder, "none.db"))
     check("no ledger: status 66 and no file", done.returncode == 66 and not os.path.exists(path), done.stderr)
 

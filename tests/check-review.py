@@ -92,6 +92,32 @@ def main(folder):
     check("it is sealed by scrypt and AES-256", "PBES2" in form
           and ("scrypt" in form or "11591.4.11" in form) and "aes-256-cbc" in form, form)
 
+    # What a person sees of a record, and what a slip of the pen gives.
+    shown = cs("failure", "show", str(one["id"])).stdout
+    signed = json.loads(cs("failure", "show", str(one["id"]), "--json").stdout)["failure"]
+    check("a record is shown with its cause, its times and who signed", f"record {one['id']}\n" in shown
+          and f"({one['code']})" in shown and "reviewed: by Hu Ming, " in shown and signed["at_text"][:10] in shown
+          and str(one["at"]) not in shown, shown)
+    last = records[-1]["id"]
+    photo = os.path.join(folder, "p.jpg")
+    with open(photo, "wb") as f:
+        f.write(b"photo")
+    cs("failure", "note", str(last), "--cause", "=dust\n\x1b[31m", "--note", "-wiped", "--file", photo)
+    shown = cs("failure", "show", str(last)).stdout
+    check("a note with its file, and no control character", "cause found: =dust" in shown and "p.jpg, 5 B" in shown
+          and "\x1b" not in shown and ledger + ".files/" in shown, shown)
+    check("an unsigned record says so", "reviewed: not yet" in shown, shown)
+    for words, status, said in ((("--cause", "no-such-cause"), 64, "fault list"),
+                                (("--from", "2026-11-02", "--to", "2026-11-01"), 64, "ends before"),
+                                (("--machine", "nobody's"), 0, "No record matches"), (("--overdue",), 0, "No review is overdue")):
+        done = cs("failure", "list", *words)
+        check(f"failure list {' '.join(words)}: status {status}, one line", done.returncode == status
+              and said in done.stdout + done.stderr and (done.stdout + done.stderr).count("\n") == 1, done.stdout + done.stderr)
+    empty = os.path.join(folder, "empty.db")
+    open(empty, "wb").close()
+    done = run(CARDSPOOL, "failure", "purge", "--dry-run", "--ledger", empty)
+    check("an empty file does not become a ledger", done.returncode == 66 and os.path.getsize(empty) == 0, done.stderr)
+
     # At a terminal: asked twice, without echo.
     pid, fd = pty.fork()
     if pid == 0:
