@@ -140,6 +140,19 @@ card_missing(enum fault fault, struct err *e)
 	return ERR_FAULT;
 }
 
+/* The first question to the encoder moves nothing, so an error of it is no jam. */
+static int
+encoder_missing(struct err *e)
+{
+	char raw[ERR_RAW_MAX];
+
+	snprintf(raw, sizeof raw, "%s", e->raw);
+	return fault_say(e, FAULT_REFUSED, raw,
+		_("The printer's magnetic encoder is missing or does not answer. Have it looked "
+		  "at, or "
+		  "print with the option CardMagnetic at None."));
+}
+
 /* The encoder sits at the print position. What it writes it reads back. */
 static int
 tracks_write(struct printer *p, struct err *e)
@@ -154,6 +167,9 @@ tracks_write(struct printer *p, struct err *e)
 			continue;
 		for (size_t s = 0; s < ARRAY_LEN(setup) && rc == 0 && !any; s++)
 			rc = epcl_set(p, setup[s], e);
+		if (rc == ERR_FAULT && !any &&
+			(e->fault == FAULT_JAM_STATION || e->fault == FAULT_MECHANICAL))
+			rc = encoder_missing(e);
 		any = true;
 		snprintf(text, sizeof text, "&B %d %s", i + 1, p->track[i]);
 		if (rc == 0)
@@ -318,7 +334,9 @@ epcl_service(struct printer *p, enum printer_service what, struct err *e)
 	if (p->place != PLACE_NONE && p->place != PLACE_UNKNOWN)
 		return err_set(e, ERR_USAGE,
 			_("There is a card in the printer. Take it out or let its job end first."));
-	int rc = epcl_act(p, EPCL_PRINT, text, p->print_ms, e);
+	int rc = p->place == PLACE_NONE ? 0 : card_move(p, EPCL_EJECT, "MC", PLACE_NONE, e);
+	if (rc == 0)
+		rc = epcl_act(p, EPCL_PRINT, text, p->print_ms, e);
 	p->place = PLACE_UNKNOWN;
 	return rc;
 }

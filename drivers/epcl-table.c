@@ -134,7 +134,7 @@ const struct printer_command epcl_commands[] = {
 	{"+C n", "begin", "heat of black", "P420 job, sample", SOURCED},
 	{"+CV n", "begin", "heat of the overlay", "P420 job", ONE_SOURCE},
 	{"+RB p n", "begin, by setting", "where bad cards go", "manual p115", ONE_SOURCE},
-	{"MC", "feed, when it is not known whether a card is inside", "clears the path", "P330i filter, SDK", SOURCED},
+	{"MC", "feed and service, when it is not known whether a card is inside", "clears the path", "P330i filter, SDK", SOURCED},
 	{"MI", "feed", "takes a card from the hopper to the print position", "SDK sample", ONE_SOURCE},
 	{"$F", "load", "clears the colour planes", "P420 job, P330i filter, SDK", SOURCED},
 	{"F", "load", "clears the black plane", "manual, P330i filter, sample", SOURCED},

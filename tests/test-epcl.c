@@ -807,6 +807,21 @@ test_magnetic(void **state)
 	assert_int_equal(printer_epcl.print(p, &e), 0);
 	assert_string_equal(f.log, "&R|&CDEW 0 0|&CDER 0 0|&B 1 123456^NAME/X^789012|&B 3 0099|"
 				   "&E*|V|M 1 IS 0[IS 1[IS 2[I[IV 31[MO|V|");
+	/* A printer without an encoder says so before anything moves: no jam, no doubt. */
+	printer_epcl.close(p);
+	fake_init(&f);
+	p = fake_ready(&f, &p310i, &ymcko, false);
+	assert_int_equal(printer_epcl.tracks(p, good, &e), 0);
+	f.rules[0] = (struct rule){"&R", ANSWER,
+		"\x15"
+		"45\x04",
+		0, 1};
+	f.log[0] = '\0';
+	assert_int_equal(printer_epcl.print(p, &e), ERR_FAULT);
+	assert_int_equal(e.fault, FAULT_REFUSED);
+	assert_non_null(strstr(e.text, "CardMagnetic"));
+	assert_string_equal(e.raw, "NACK 45");
+	assert_string_equal(f.log, "&R|");
 	printer_epcl.close(p);
 }
 
@@ -1147,7 +1162,7 @@ test_probe_and_service(void **state)
 	f.log[0] = '\0';
 	assert_int_equal(printer_epcl.service(p, SERVICE_CLEAN, &e), 0);
 	assert_int_equal(printer_epcl.service(p, SERVICE_TEST_CARD, &e), 0);
-	assert_non_null(strstr(f.log, "CLNCARD|V|A|V|"));
+	assert_non_null(strstr(f.log, "MC|V|CLNCARD|V|MC|V|A|V|"));
 	printer_epcl.close(p);
 }
 
