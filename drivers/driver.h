@@ -486,7 +486,9 @@ int chip_sectors(struct station *s, const struct chip_id *id, const struct chip_
 	unsigned *fresh, unsigned *own, struct err *e);
 /* In mifare-session.c. FAULT_CHIP_TYPE: not a MIFARE Classic 1K. */
 int chip_type_check(const struct chip_id *id, struct err *e);
-/* Waits up to wait_ms for exactly one chip; FAULT_NO_CHIP, FAULT_CHIP_TWO, FAULT_CHIP_TYPE. */
+/* Waits up to wait_ms for exactly one chip of any type; FAULT_NO_CHIP, FAULT_CHIP_TWO. */
+int chip_find(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e);
+/* The same with FAULT_CHIP_TYPE for all but a MIFARE Classic 1K. */
 int chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e);
 
 /* Access conditions of one sector as 3 bytes; c[i] = C1C2C3 of block i (3 = trailer) as in the data sheet. */

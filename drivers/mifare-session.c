@@ -192,7 +192,7 @@ chip_type_check(const struct chip_id *id, struct err *e)
 }
 
 int
-chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
+chip_find(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
 {
 	struct timespec now, end;
 
@@ -215,7 +215,13 @@ chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err
 			return fault_set(e, FAULT_NO_CHIP, NULL);
 		nanosleep(&(struct timespec){.tv_nsec = select_pause_ms * 1000000L}, NULL);
 	}
-	if (out->cards_in_field > 1)
-		return fault_set(e, FAULT_CHIP_TWO, NULL);
-	return chip_type_check(out, e);
+	return out->cards_in_field > 1 ? fault_set(e, FAULT_CHIP_TWO, NULL) : 0;
+}
+
+int
+chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
+{
+	int rc = chip_find(s, wait_ms, out, e);
+
+	return rc ? rc : chip_type_check(out, e);
 }

@@ -257,6 +257,27 @@ pcsc_disconnect(struct pcsc *p, bool power)
 	p->atr_len = 0;
 }
 
+/*
+ * After a power-up that failed pcscd takes the card for gone at once, but its watcher has its own
+ * memory and looks a few times a second: a card that is changed before that look is never seen.
+ */
+static void
+watcher_wait(const struct pcsc *p)
+{
+	SCARD_READERSTATE seen = {.szReader = p->name};
+	DWORD looks = 0;
+
+	for (unsigned i = 0; i <= SETTLE_TRIES; i++) {
+		LONG rc = SCardGetStatusChange(p->context, i ? SETTLE_STEP_MS : 0, &seen, 1);
+		if (rc != SCARD_S_SUCCESS && rc != SCARD_E_TIMEOUT)
+			return;
+		if (i && seen.dwEventState >> 16 != looks)
+			return;
+		looks = seen.dwEventState >> 16;
+		seen.dwCurrentState = seen.dwEventState & ~(DWORD)SCARD_STATE_CHANGED;
+	}
+}
+
 int
 pcsc_power_cycle(struct pcsc *p, struct err *e)
 {
@@ -272,6 +293,7 @@ pcsc_power_cycle(struct pcsc *p, struct err *e)
 	rc = SCardReconnect(p->card, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
 		SCARD_UNPOWER_CARD, &p->protocol);
 	if (rc != SCARD_S_SUCCESS) {
+		watcher_wait(p);
 		pcsc_disconnect(p, false);
 		return pcsc_fault(p, rc, FAULT_CHIP_REMOVED, e);
 	}

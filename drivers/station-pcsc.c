@@ -14,7 +14,7 @@
  *   FF 82 P1 slot 06 key                   load key
  *   FF 86 00 00 05 01 00 block 60|61 slot  authenticate
  *   FF B0 00 block 10                      read 16 bytes
- *   FF D6 00 block 10 data                 write 16 bytes
+ *   FF D6 00 block 10 data                 write 16 bytes; 04: a tag's page
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -372,6 +372,15 @@ pcsc_station_write(
 	return rc;
 }
 
+static int
+pcsc_station_write_page(struct station *s, unsigned page, const uint8_t in[4], struct err *e)
+{
+	const uint8_t apdu[] = {0xff, 0xd6, 0x00, (uint8_t)page, 4, in[0], in[1], in[2], in[3]};
+
+	return apdu_send((struct station_pcsc *)s, apdu, sizeof apdu, NULL, 0, FAULT_CHIP_WRITE,
+		"write page", page, e);
+}
+
 const struct station_driver station_pcsc = {
 	.name = "pcsc",
 	.realm = "PCSCLITE_CSOCK_NAME",
@@ -383,4 +392,5 @@ const struct station_driver station_pcsc = {
 	.authenticate = pcsc_station_authenticate,
 	.read = pcsc_station_read,
 	.write = pcsc_station_write,
+	.write_page = pcsc_station_write_page,
 };

@@ -3,8 +3,8 @@
  *
  * Owns the pages of a tag: what is read, the order of writes, the locks. Guarantees: the pages of
  * number and maker are never written, locks only by type2_lock; a tag that an interruption left
- * shows an empty message; what is called written was read back after a field reset. On failure
- * err.fault says what the tag is good for.
+ * shows an empty message; what is called written was read back after a field reset; the printing
+ * pass writes on blank tags only. On failure err.fault says what the tag is good for.
  *
  *   page 0-1 number | 2 ... lock lock | 3 E1 version size/8 access | 4 ... user memory
  *   user memory: TLVs | 03 length message | FE       length: 1 byte, or FF and 2
@@ -15,23 +15,32 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { PAGE = 4, PAGE_LOCK = 2, PAGE_CC = 3, PAGE_USER = 4 };
 enum { TLV_NULL = 0x00, TLV_NDEF = 0x03, TLV_END = 0xfe, LONG = 0xff };
 enum { CC_MAGIC = 0xe1, ACCESS_READ_ONLY = 0x0f };
 
 /* By the size the tag declares: NXP's data sheets of NTAG213/215/216 and Ultralight. */
-static const struct {
+static const struct tag_kind {
 	uint8_t size;
 	uint8_t lock_page; /* of the dynamic locks; 0: has none */
 	uint8_t lock[3];
-} tags[] = {
-	{0x06, 0, {0}},
-	{0x12, 0x28, {0xff, 0x0f, 0x00}},
-	{0x3e, 0x82, {0xff, 0x00, 0x00}},
-	{0x6d, 0xe2, {0xff, 0x3f, 0x00}},
+	uint8_t lead_len, lead[5]; /* before the message of a new one: the lock control TLV */
+} tag_kinds[] = {
+	{0x06, 0, {0}, 0, {0}},
+	{0x12, 0x28, {0xff, 0x0f, 0x00}, 5, {0x01, 0x03, 0xa0, 0x0c, 0x34}},
+	{0x3e, 0x82, {0xff, 0x00, 0x00}, 0, {0}},
+	{0x6d, 0xe2, {0xff, 0x3f, 0x00}, 0, {0}},
 };
+
+static const struct tag_kind *
+tag_kind_find(unsigned capacity)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tag_kinds); i++)
+		if (tag_kinds[i].size * 8u == capacity)
+			return &tag_kinds[i];
+	return NULL;
+}
 
 static int
 tag_fault(struct err *e, enum fault fault, const char *what, unsigned page)
@@ -44,35 +53,12 @@ tag_fault(struct err *e, enum fault fault, const char *what, unsigned page)
 
 /* ---- selection ---- */
 
-static int64_t
-now_ms(void)
+int
+type2_type_check(const struct chip_id *id, struct err *e)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int
-tag_select(struct station *s, unsigned wait_ms, struct chip_id *id, struct err *e)
-{
-	const int64_t end = now_ms() + wait_ms;
-
-	for (;;) {
-		int rc = s->driver->select(s, NULL, id, e);
-		if (rc)
-			return rc;
-		if (id->uid_len || now_ms() >= end)
-			break;
-		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-	}
-	if (id->uid_len == 0)
-		return fault_set(e, FAULT_NO_CHIP, NULL);
-	if (id->cards_in_field > 1)
-		return fault_set(e, FAULT_CHIP_TWO, NULL);
-	if (id->sak == 0 && id->uid_len == 7)
-		return 0;
-	return fault_set(e, FAULT_CHIP_TYPE, "not a tag of type 2");
+	return id->sak == 0 && id->uid_len == 7
+		       ? 0
+		       : fault_set(e, FAULT_CHIP_TYPE, "not a tag of type 2");
 }
 
 /* After a broken exchange the tag has to be selected anew. */
@@ -154,17 +140,15 @@ user_read(struct station *s, struct type2_tag *t, struct err *e)
 	return rc;
 }
 
-int
-type2_read(struct station *s, unsigned wait_ms, struct type2_tag *out, struct err *e)
+/* All of the tag with the number out->id. */
+static int
+tag_load(struct station *s, struct type2_tag *out, struct err *e)
 {
 	uint8_t head[CHIP_BLOCK_LEN];
 	const uint8_t *lock = head + (size_t)PAGE_LOCK * PAGE + 2,
 		      *cc = head + (size_t)PAGE_CC * PAGE;
+	int rc = pages_read(s, 0, head, &out->id, e);
 
-	*out = (struct type2_tag){0};
-	int rc = tag_select(s, wait_ms, &out->id, e);
-	if (rc == 0)
-		rc = pages_read(s, 0, head, &out->id, e);
 	if (rc)
 		return rc;
 	out->capacity = cc[2] * 8u;
@@ -175,6 +159,16 @@ type2_read(struct station *s, unsigned wait_ms, struct type2_tag *out, struct er
 	if (rc == 0 && !message_find(out))
 		out->tlv_at = 0;
 	return rc;
+}
+
+int
+type2_read(struct station *s, unsigned wait_ms, struct type2_tag *out, struct err *e)
+{
+	*out = (struct type2_tag){0};
+	int rc = chip_find(s, wait_ms, &out->id, e);
+	if (rc == 0)
+		rc = type2_type_check(&out->id, e);
+	return rc ? rc : tag_load(s, out, e);
 }
 
 /* ---- writing ---- */
@@ -216,35 +210,36 @@ user_put(struct station *s, struct type2_tag *t, const uint8_t *want, struct err
 	return rc;
 }
 
-int
-type2_write(
-	struct station *s, struct type2_tag *t, const uint8_t *message, size_t len, struct err *e)
+/* Appends the message with its TLV to the lead bytes that out begins with; the rest becomes zero.
+ */
+static void
+user_build(uint8_t out[TYPE2_USER_MAX], size_t lead, const uint8_t *message, size_t len)
 {
-	uint8_t want[TYPE2_USER_MAX], empty[TYPE2_USER_MAX];
-	const size_t head = len < LONG ? 2 : 4, at = t->tlv_at;
+	size_t at = lead;
+
+	memset(out + lead, 0, TYPE2_USER_MAX - lead);
+	out[at++] = TLV_NDEF;
+	if (len >= LONG) {
+		out[at++] = LONG;
+		out[at++] = (uint8_t)(len >> 8);
+	}
+	out[at++] = (uint8_t)len;
+	if (len)
+		memcpy(out + at, message, len);
+	if (at + len < TYPE2_USER_MAX)
+		out[at + len] = TLV_END;
+}
+
+/* Makes user memory what want says, with the message's TLV at byte at, and proves it. */
+static int
+user_replace(struct station *s, struct type2_tag *t, const uint8_t want[TYPE2_USER_MAX], size_t at,
+	struct err *e)
+{
+	uint8_t empty[TYPE2_USER_MAX];
 
 	if (!s->driver->write_page)
-		return err_set(e, ERR_USAGE,
-			_("This kind of reader cannot write tags yet; use one with a PN53x chip "
-			  "(nfc:)."));
-	if (t->locked)
-		return fault_set(e, FAULT_CHIP_USED, "the tag is locked");
-	if (at + head + len > t->capacity)
-		return err_set(e, ERR_INPUT,
-			_("The message has %zu bytes; this tag holds %zu. Shorten ndef.map or use "
-			  "a "
-			  "larger tag."),
-			len, t->capacity > at + head ? t->capacity - at - head : 0);
-	memcpy(want, t->user, sizeof want);
-	want[at] = TLV_NDEF;
-	want[at + 1] = head == 2 ? (uint8_t)len : LONG;
-	if (head == 4) {
-		want[at + 2] = (uint8_t)(len >> 8);
-		want[at + 3] = (uint8_t)len;
-	}
-	memcpy(want + at + head, message, len);
-	if (at + head + len < t->capacity)
-		want[at + head + len] = TLV_END;
+		return err_set(
+			e, ERR_USAGE, _("This kind of reader cannot write tags; use another one."));
 	/* First the old message loses its length, so that no page of it is taken for the new one.
 	 */
 	memcpy(empty, t->user, sizeof empty);
@@ -268,25 +263,146 @@ type2_write(
 	return rc;
 }
 
+int
+type2_write(
+	struct station *s, struct type2_tag *t, const uint8_t *message, size_t len, struct err *e)
+{
+	uint8_t want[TYPE2_USER_MAX];
+	const size_t head = len < LONG ? 2 : 4, at = t->tlv_at;
+
+	if (t->locked)
+		return fault_set(e, FAULT_CHIP_USED, "the tag is locked");
+	if (at + head + len > t->capacity)
+		return err_set(e, ERR_INPUT,
+			_("The message has %zu bytes; this tag holds %zu. Shorten ndef.map or use "
+			  "a "
+			  "larger tag."),
+			len, t->capacity > at + head ? t->capacity - at - head : 0);
+	memcpy(want, t->user, at);
+	user_build(want, at, message, len);
+	return user_replace(s, t, want, at, e);
+}
+
+/* ---- the tag of a printing pass ---- */
+
+/* Pages that are neither blank nor as an encoding of want begins and ends: torn ones, or others'.
+ */
+static unsigned
+pages_foreign(const uint8_t *user, const uint8_t *want, size_t lead, size_t capacity, bool resume)
+{
+	static const uint8_t zero[PAGE];
+	uint8_t fresh[TYPE2_USER_MAX], empty[TYPE2_USER_MAX];
+	unsigned n = 0;
+
+	memcpy(fresh, want, lead);
+	user_build(fresh, lead, NULL, 0);
+	memcpy(empty, want, sizeof empty);
+	empty[lead + 1] = 0;
+	for (size_t at = 0; at < capacity; at += PAGE) {
+		const uint8_t *page = user + at;
+		bool known = memcmp(page, fresh + at, PAGE) == 0 ||
+			     (at >= lead && memcmp(page, zero, PAGE) == 0) ||
+			     (resume && (memcmp(page, want + at, PAGE) == 0 ||
+						memcmp(page, empty + at, PAGE) == 0));
+		n += !known;
+	}
+	return n;
+}
+
+/* Plans the image behind the lead bytes; false: more than most pages are somebody else's. */
+static bool
+plan_fits(uint8_t want[TYPE2_USER_MAX], const struct type2_tag *t, const uint8_t *lead,
+	size_t lead_len, const struct tag_image *image, bool resume, unsigned most)
+{
+	if (lead_len + (image->len < LONG ? 2 : 4) + image->len > t->capacity)
+		return false;
+	memmove(want, lead, lead_len);
+	user_build(want, lead_len, image->message, image->len);
+	return pages_foreign(t->user, want, lead_len, t->capacity, resume) <= most;
+}
+
+/* What is to stand on the tag; *at: the message's TLV. A torn page may have taken the lead bytes
+ * with it: then they are those of a new tag. */
+static int
+plan_build(uint8_t want[TYPE2_USER_MAX], size_t *at, const struct type2_tag *t,
+	const struct tag_image *image, bool resume, struct err *e)
+{
+	const struct tag_kind *kind = tag_kind_find(t->capacity);
+
+	*at = t->tlv_at;
+	if (plan_fits(want, t, t->user, *at, image, resume, 0))
+		return 0;
+	if (resume && plan_fits(want, t, t->user, *at, image, true, 1))
+		return 0;
+	*at = kind ? kind->lead_len : 0;
+	if (resume && kind && plan_fits(want, t, kind->lead, *at, image, true, 1))
+		return 0;
+	return fault_set(e, FAULT_CHIP_USED, "the tag holds other data");
+}
+
+int
+type2_encode(struct station *s, const struct chip_id *id, const struct tag_image *image,
+	bool resume, struct err *e)
+{
+	struct type2_tag t = {.id = *id};
+	uint8_t want[TYPE2_USER_MAX];
+	size_t at = 0;
+	int rc = type2_type_check(id, e);
+
+	/* A tag with a new number after each reset cannot be found again: seen before anything is
+	 * written. */
+	if (rc == 0)
+		rc = tag_again(s, id, true, e);
+	if (rc == 0)
+		rc = tag_load(s, &t, e);
+	if (rc == 0 && t.capacity != image->capacity)
+		rc = fault_set(e, FAULT_CHIP_TYPE, "a tag of another size than ndef.map asks for");
+	if (rc == 0)
+		rc = plan_build(want, &at, &t, image, resume, e);
+	if (rc)
+		return rc;
+	const bool stands = memcmp(t.user, want, t.capacity) == 0;
+	if (t.locked && !(resume && image->lock && stands))
+		return fault_set(e, FAULT_CHIP_USED, "the tag is locked");
+	if (!stands)
+		rc = user_replace(s, &t, want, at, e);
+	if (rc || !image->lock)
+		return rc;
+	rc = type2_lock(s, &t, e);
+	if (rc == 0)
+		rc = tag_again(s, id, true, e);
+	if (rc == 0)
+		rc = tag_load(s, &t, e);
+	if (rc == 0 && (!t.locked || memcmp(t.user, want, t.capacity) != 0))
+		rc = fault_set(e, FAULT_CHIP_VERIFY, "not as locked after a field reset");
+	return rc;
+}
+
 /* ---- locking ---- */
 
-/* The bits may only be added to; what is set is read back. */
+/* Bits are only ever added, so a lost or torn write is repeated; what is set is read back. */
 static int
 bits_put(struct station *s, const struct chip_id *id, unsigned page, const uint8_t bits[PAGE],
 	struct err *e)
 {
 	uint8_t seen[CHIP_BLOCK_LEN];
 	struct err cause = {0};
-	int rc = 0;
 
-	if (s->driver->write_page(s, page, bits, &cause) != 0)
-		rc = tag_again(s, id, false, e);
-	if (rc == 0)
-		rc = pages_read(s, page, seen, id, e);
-	for (unsigned i = 0; rc == 0 && i < PAGE; i++)
-		if ((seen[i] & bits[i]) != bits[i])
-			rc = tag_fault(e, FAULT_CHIP_WRITE, "the lock did not take", page);
-	return rc;
+	for (unsigned i = 0; i < 2; i++) {
+		bool set = true;
+		int rc = 0;
+		if (s->driver->write_page(s, page, bits, &cause) != 0)
+			rc = tag_again(s, id, false, e);
+		if (rc == 0)
+			rc = pages_read(s, page, seen, id, e);
+		if (rc)
+			return rc;
+		for (unsigned k = 0; k < PAGE; k++)
+			set = set && (seen[k] & bits[k]) == bits[k];
+		if (set)
+			return 0;
+	}
+	return tag_fault(e, FAULT_CHIP_WRITE, "the lock did not take", page);
 }
 
 int
@@ -294,17 +410,14 @@ type2_lock(struct station *s, struct type2_tag *t, struct err *e)
 {
 	static const uint8_t read_only[PAGE] = {0, 0, 0, ACCESS_READ_ONLY},
 			     all[PAGE] = {0, 0, 0xff, 0xff};
-	size_t row = 0;
+	const struct tag_kind *kind = tag_kind_find(t->capacity);
 
-	while (row < ARRAY_LEN(tags) && tags[row].size * 8u != t->capacity)
-		row++;
-	if (row == ARRAY_LEN(tags) || !s->driver->write_page)
+	if (!kind || !s->driver->write_page)
 		return fault_set(e, FAULT_CHIP_TYPE, "no known way to lock a tag of this size");
 	int rc = bits_put(s, &t->id, PAGE_CC, read_only, e);
-	if (rc == 0 && tags[row].lock_page) {
-		const uint8_t bits[PAGE] = {
-			tags[row].lock[0], tags[row].lock[1], tags[row].lock[2], 0};
-		rc = bits_put(s, &t->id, tags[row].lock_page, bits, e);
+	if (rc == 0 && kind->lock_page) {
+		const uint8_t bits[PAGE] = {kind->lock[0], kind->lock[1], kind->lock[2], 0};
+		rc = bits_put(s, &t->id, kind->lock_page, bits, e);
 	}
 	/* Last: from here on the lock bits themselves are locked too. */
 	if (rc == 0)

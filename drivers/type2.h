@@ -29,6 +29,15 @@ int type2_read(struct station *s, unsigned wait_ms, struct type2_tag *out, struc
  */
 int type2_write(
 	struct station *s, struct type2_tag *t, const uint8_t *message, size_t len, struct err *e);
+/*
+ * The printing pass: the tag that was selected gets the image and is proved after a field reset;
+ * then the locks, if it asks for them. Written on is only a tag of that size that holds nothing.
+ * resume: it may hold a part of this very image, one page torn. FAULT_CHIP_TYPE: another size or
+ * kind of chip. FAULT_CHIP_USED: other data, or locked.
+ */
+int type2_encode(struct station *s, const struct chip_id *id, const struct tag_image *image,
+	bool resume, struct err *e);
+int type2_type_check(const struct chip_id *id, struct err *e);
 /* For ever: no page of it can be changed again. Read back. */
 int type2_lock(struct station *s, struct type2_tag *t, struct err *e);
 

@@ -109,27 +109,15 @@ static int
 card_fill(struct filter *f, unsigned number, struct stream_card *card, struct err *e)
 {
 	const struct schema *schema = template_schema(f->template);
-	const struct chip_map *map = template_chip_map(f->template);
 	struct record rec = {0};
 	struct buf photo;
-	uint8_t hash[HASH_LEN];
 
 	buf_init(&photo, PHOTO_MAX);
 	int rc = batch_record(f->batch, schema, number, &rec, e);
 	if (rc)
 		return rc;
 	card->card = number;
-	card->has_chip = map != NULL;
-	record_hash(hash, schema, &rec);
-	hex_build(card->record_hash, hash, HASH_LEN);
-	if (schema->number_field >= 0)
-		record_mask(card->number_masked, sizeof card->number_masked, schema, &rec,
-			schema->number_field);
-	if (schema->name_field >= 0)
-		record_mask(card->name_masked, sizeof card->name_masked, schema, &rec,
-			schema->name_field);
-	if (map)
-		rc = chip_image_build(&card->chip, map, schema, &rec, e);
+	rc = stream_card_fill(card, f->template, &rec, e);
 	if (!rc && rec.photo[0])
 		rc = batch_entry(f->batch, rec.photo, &photo, PHOTO_MAX, e);
 	for (int side = 0; !rc && side < SIDE_COUNT; side++)

@@ -454,7 +454,7 @@ void template_close(struct template *t);
 const char *template_name(const struct template *t);
 const struct schema *template_schema(const struct template *t);
 const struct chip_map *template_chip_map(
-	const struct template *t); /* NULL: the card has no chip data */
+	const struct template *t); /* NULL: the card has no chip of blocks */
 bool template_has_side(const struct template *t, enum side side);
 unsigned template_dpi(const struct template *t);
 /* The card has chip contacts (front) or a magnetic stripe (back), as the drawing declares. */
@@ -494,6 +494,17 @@ int face_render(struct renderer *r, const struct record *rec, const uint8_t *pho
 	size_t photo_len, enum side side, const struct ribbon *ribbon, struct face *out,
 	struct err *e);
 
+/* What a tag of NFC Forum type 2 is to carry (ndef.c). */
+#define NDEF_MESSAGE_MAX 868 /* user memory of an NTAG216 without its TLV */
+struct tag_image {
+	unsigned capacity; /* bytes of user memory of the kind of tag that was asked for */
+	bool lock;         /* read only for ever, once it is proved */
+	size_t len;
+	uint8_t message[NDEF_MESSAGE_MAX];
+};
+/* SHA-256 of the message, as the ledger keeps it. */
+void tag_image_hash(uint8_t out[HASH_LEN], const struct tag_image *t);
+
 /* ---- the card stream: what the filter hands to the backend (stream.c)
  * ------------------------------- */
 
@@ -518,17 +529,22 @@ struct stream_job {
 struct stream_card {
 	unsigned card; /* record number */
 	unsigned copy; /* 1-based */
-	bool has_chip;
+	bool has_chip; /* one is written at the station */
+	bool has_tag;  /* it is a tag, not a chip of blocks; only with has_chip */
 	char track[MAGNETIC_TRACKS][MAGNETIC_TRACK_MAX + 1]; /* magnetic stripe; "" = not written */
 	char number_masked[64];
 	char name_masked[64];
 	char record_hash[2 * HASH_LEN + 1];
-	struct chip_image chip;
+	struct chip_image chip; /* has_tag: empty */
+	struct tag_image tag;
 	struct face face[SIDE_COUNT];
 	uint8_t chip_hash[HASH_LEN]; /* both are filled by the reader; 0 where there is nothing */
 	uint8_t face_hash[SIDE_COUNT][HASH_LEN];
 };
 
+/* Chip or tag, masked texts and hash of a record (card-fill.c); card and copy are the caller's. */
+int stream_card_fill(struct stream_card *card, const struct template *t, const struct record *rec,
+	struct err *e);
 void stream_card_done(struct stream_card *c);
 /* Some track of the magnetic stripe is to be written. */
 bool stream_card_magnetic(const struct stream_card *c);

@@ -1,6 +1,8 @@
 /*
  * ndef.c - NDEF messages of URI, text and vCard records.
  *
+ *   pass  ntag213 lock                          the printing pass writes it to that kind of tag,
+ *                                               lock: and makes it read only for ever
  *   uri   https://example.org/staff/{工号}      a value in it is percent-encoded
  *   text  zh {部门} {职务}                      language, then the text
  *   vcard FN {姓名}                             one property a line; all lines make one vCard 3.0
@@ -36,7 +38,20 @@ static const struct {
 } uri_heads[] = {{2, "https://www."}, {4, "https://"}, {1, "http://www."}, {3, "http://"},
 	{5, "tel:"}, {6, "mailto:"}, {0, ""}};
 
+/* NXP's data sheets: user memory, and what a new tag keeps there before the message. */
+static const struct tag_kind {
+	const char *word;
+	unsigned capacity, kept;
+} tag_kinds[] = {
+	{"ultralight", 48, 0},
+	{"ntag213", 144, 5},
+	{"ntag215", 496, 0},
+	{"ntag216", 872, 0},
+};
+
 struct ndef_map {
+	const struct tag_kind *pass; /* NULL: at the desk only */
+	bool lock;
 	struct {
 		enum ndef_kind kind;
 		char word[16]; /* language, or property */
@@ -64,12 +79,33 @@ place_find(const struct schema *s, const char *text, size_t *len)
 }
 
 static int
+pass_take(struct ndef_map *m, struct lines *l, char *rest, struct err *e)
+{
+	const char *kind = lines_word(&rest), *lock = lines_word(&rest);
+	const struct tag_kind *found = NULL;
+
+	for (size_t i = 0; kind && i < ARRAY_LEN(tag_kinds); i++)
+		if (strcmp(kind, tag_kinds[i].word) == 0)
+			found = &tag_kinds[i];
+	if (!found || m->pass || (lock && strcmp(lock, "lock") != 0) || lines_word(&rest))
+		return err_set(e, ERR_INPUT,
+			_("%s: line %u: one line reads: pass ultralight, ntag213, ntag215 or "
+			  "ntag216, then perhaps lock."),
+			l->name, l->number);
+	m->pass = found;
+	m->lock = lock != NULL;
+	return 0;
+}
+
+static int
 line_take(struct ndef_map *m, struct lines *l, const struct schema *s, struct err *e)
 {
 	char *rest = l->text;
 	const char *word = lines_word(&rest);
 	size_t kind = 0, len;
 
+	if (strcmp(word, "pass") == 0)
+		return pass_take(m, l, rest, e);
 	while (kind < ARRAY_LEN(kind_words) && strcmp(word, kind_words[kind]) != 0)
 		kind++;
 	const char *second =
@@ -280,6 +316,69 @@ ndef_build(struct buf *out, const struct ndef_map *m, const struct schema *s,
 	else
 		buf_done(out);
 	return rc;
+}
+
+/* ---- the tag of a printing pass ---- */
+
+bool
+ndef_map_pass(const struct ndef_map *m)
+{
+	return m->pass != NULL;
+}
+
+int
+tag_image_build(struct tag_image *out, const struct ndef_map *m, const struct schema *s,
+	const struct record *r, struct err *e)
+{
+	struct buf message;
+	int rc = ndef_build(&message, m, s, r, e);
+
+	*out = (struct tag_image){0};
+	if (rc)
+		return err_prefix(e, _("record %u: ndef.map"), r->number);
+	const size_t head = message.len < 255 ? 2 : 4,
+		     room = m->pass->capacity - m->pass->kept - head;
+	if (message.len > room) {
+		rc = err_set(e, ERR_INPUT,
+			_("record %u: the message for its tag has %zu bytes; the %s of ndef.map "
+			  "holds %zu. Shorten ndef.map or use a larger tag."),
+			r->number, message.len, m->pass->word, room);
+		goto out;
+	}
+	out->capacity = m->pass->capacity;
+	out->lock = m->lock;
+	out->len = message.len;
+	memcpy(out->message, message.data, message.len);
+out:
+	buf_done(&message);
+	return rc;
+}
+
+static int
+record_pass_over(void *ctx, const char *kind, const char *content)
+{
+	(void)ctx;
+	(void)kind;
+	(void)content;
+	return 0;
+}
+
+bool
+tag_image_valid(const struct tag_image *t)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(tag_kinds) && tag_kinds[i].capacity != t->capacity)
+		i++;
+	return i < ARRAY_LEN(tag_kinds) && t->len > 0 && t->len < t->capacity &&
+	       t->len <= sizeof t->message &&
+	       ndef_parse(t->message, t->len, record_pass_over, NULL, NULL) == 0;
+}
+
+void
+tag_image_hash(uint8_t out[HASH_LEN], const struct tag_image *t)
+{
+	hash_bytes(out, t->message, t->len);
 }
 
 /* ---- parsing ---- */

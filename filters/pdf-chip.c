@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/ndef.h"
 #include "filters/pdf.h"
 
 #include <dirent.h>
@@ -39,34 +40,15 @@ template_find(struct template **out, const char *folder, const char *name, struc
 			  "cardspool-template=NAME."));
 	snprintf(path, sizeof path, "%s/%s", folder, name);
 	int rc = template_open(out, path, e);
-	if (!rc && !template_chip_map(*out)) {
+	if (!rc && !template_chip_map(*out) && !template_tag_map(*out)) {
 		template_close(*out);
 		*out = NULL;
 		rc = err_set(e, ERR_INPUT,
-			_("Template %s has no chip.map, so there is nothing for ~C."), name);
+			_("Template %s has neither chip.map nor a tag that the printer writes, so "
+			  "there is nothing for ~C."),
+			name);
 	}
 	return rc;
-}
-
-static int
-card_fill(
-	struct stream_card *card, const struct template *t, const struct record *rec, struct err *e)
-{
-	const struct schema *s = template_schema(t);
-	uint8_t hash[HASH_LEN];
-	int rc = chip_image_build(&card->chip, template_chip_map(t), s, rec, e);
-
-	if (rc)
-		return rc;
-	card->has_chip = true;
-	record_hash(hash, s, rec);
-	hex_build(card->record_hash, hash, HASH_LEN);
-	if (s->number_field >= 0)
-		record_mask(
-			card->number_masked, sizeof card->number_masked, s, rec, s->number_field);
-	if (s->name_field >= 0)
-		record_mask(card->name_masked, sizeof card->name_masked, s, rec, s->name_field);
-	return 0;
 }
 
 /* ---- fields ---- */
@@ -115,7 +97,7 @@ fields_fill(struct stream_card *card, char *text, const char *template, const ch
 	if (!rc)
 		rc = record_check(&rec, s, "~C", 0, e);
 	if (!rc)
-		rc = card_fill(card, t, &rec, e);
+		rc = stream_card_fill(card, t, &rec, e);
 	record_done(&rec, s);
 out:
 	template_close(t);
@@ -141,7 +123,7 @@ batch_search(struct lookup *l, const char *path, struct err *e)
 		if ((rc = batch_record(batch, s, n, &rec, e)))
 			break;
 		if (!strcmp(rec.values[s->number_field], l->number) && !l->found++)
-			rc = card_fill(l->card, t, &rec, e);
+			rc = stream_card_fill(l->card, t, &rec, e);
 		record_done(&rec, s);
 	}
 	template_close(t);

@@ -19,7 +19,7 @@
  * All numbers are little-endian.
  *
  *   stream  = head job { card } ( end | error )
- *   card    = CARD [ CHIP ] { PLAN } DONE
+ *   card    = CARD [ CHIP | NDEF ] { PLAN } DONE
  *
  *   head    0  8  "CARDSTRM"
  *           8  2  version, 2
@@ -33,6 +33,8 @@
  *   "CARD"  JSON: card, copy, chip (bool), number, name (both masked), record (hash); tracks only
  *           for a magnetic stripe: three texts without sentinels
  *   "CHIP"  0  8  mask of data blocks     8  8  mask of MAC blocks     16  1024  the 64 blocks
+ *   "NDEF"  0  1  bit 0: lock for ever    1  1  0
+ *           2  2  bytes of user memory of the tag       4  n  the message
  *   "PLAN"  0  1  side 0 front 1 back     1  1  panel letter
  *           2  1  fill: 1 blank, 2 full, 3 data                        3  1  bits a dot, 8 or 1
  *           4  4  dots                    8  4  lines
@@ -41,9 +43,9 @@
  *   "ERRO"  JSON: code, text for a person
  *   "END "  JSON: cards
  *
- * Planes come in ascending side and panel; CHIP is there exactly when CARD says so. DONE proves
- * that no frame of the card was lost or swapped. The SHA-256 hashes that the ledger keeps are taken
- * by the reader, of what it read: they cost more than all other work of the writer.
+ * Planes come in ascending side and panel; CHIP or NDEF is there exactly when CARD says "chip".
+ * DONE proves that no frame of the card was lost or swapped. The SHA-256 hashes that the ledger
+ * keeps are taken by the reader, of what it read: they cost more than all other work of the writer.
  */
 enum {
 	STREAM_VERSION = 2,
@@ -52,6 +54,7 @@ enum {
 	FRAME_CRC_LEN = 4,
 	JSON_MAX = 16384,
 	CHIP_PAYLOAD_LEN = 16 + CHIP_BLOCKS * CHIP_BLOCK_LEN,
+	TAG_HEAD_LEN = 4,
 	PLANE_HEAD_LEN = 12,
 	DONE_PAYLOAD_LEN = 4,
 	CARD_BYTES_MAX = 40 << 20, /* all planes of one card */
@@ -66,6 +69,7 @@ enum frame_type {
 	FRAME_JOB = FRAME_TYPE('J', 'O', 'B', ' '),
 	FRAME_CARD = FRAME_TYPE('C', 'A', 'R', 'D'),
 	FRAME_CHIP = FRAME_TYPE('C', 'H', 'I', 'P'),
+	FRAME_TAG = FRAME_TYPE('N', 'D', 'E', 'F'),
 	FRAME_PLANE = FRAME_TYPE('P', 'L', 'A', 'N'),
 	FRAME_DONE = FRAME_TYPE('D', 'O', 'N', 'E'),
 	FRAME_ERROR = FRAME_TYPE('E', 'R', 'R', 'O'),

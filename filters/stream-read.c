@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/ndef.h"
 #include "filters/stream-frame.h"
 
 #include <errno.h>
@@ -344,6 +345,28 @@ chip_read(struct stream_reader *r, struct chip_image *chip, struct err *e)
 }
 
 static int
+tag_read(struct stream_reader *r, struct tag_image *tag, struct err *e)
+{
+	uint8_t head[TAG_HEAD_LEN];
+
+	if (r->left <= sizeof head || r->left - sizeof head > sizeof tag->message)
+		return protocol_error(e, _("a tag's message has the wrong length"));
+	int rc = payload_read(r, head, sizeof head, e);
+	tag->len = r->left;
+	if (!rc)
+		rc = payload_read(r, tag->message, tag->len, e);
+	if (!rc)
+		rc = frame_end(r, e);
+	if (rc)
+		return rc;
+	tag->lock = head[0] & 1;
+	tag->capacity = head[2] | (unsigned)head[3] << 8;
+	if (head[0] > 1 || head[1] || !tag_image_valid(tag))
+		return protocol_error(e, _("a tag's message is none"));
+	return 0;
+}
+
+static int
 padding_check(const struct plane *p, struct err *e)
 {
 	unsigned used = p->dots % 8;
@@ -431,7 +454,9 @@ done_read(struct stream_reader *r, struct stream_card *card, struct err *e)
 		return rc;
 	if (le32_get(told) != chain)
 		return protocol_error(e, _("a part of a card is missing"));
-	if (card->has_chip)
+	if (card->has_tag)
+		tag_image_hash(card->chip_hash, &card->tag);
+	else if (card->has_chip)
 		chip_image_hash(card->chip_hash, &card->chip);
 	for (int s = 0; s < SIDE_COUNT; s++)
 		if (face_any(&card->face[s]))
@@ -459,6 +484,9 @@ card_read(struct stream_reader *r, struct stream_card *card, struct err *e)
 		if (type == FRAME_CHIP && card->has_chip && !chip_seen && last < 0) {
 			chip_seen = true;
 			rc = chip_read(r, &card->chip, e);
+		} else if (type == FRAME_TAG && card->has_chip && !chip_seen && last < 0) {
+			chip_seen = card->has_tag = true;
+			rc = tag_read(r, &card->tag, e);
 		} else if (type == FRAME_PLANE && card->has_chip == chip_seen) {
 			rc = plane_read(r, card, &last, &bytes, e);
 		} else {

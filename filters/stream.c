@@ -153,6 +153,15 @@ chip_write(struct sink *sink, const struct chip_image *chip, struct err *e)
 		sink, FRAME_CHIP, masks, sizeof masks, chip->block, sizeof chip->block, e);
 }
 
+static int
+tag_write(struct sink *sink, const struct tag_image *tag, struct err *e)
+{
+	const uint8_t head[TAG_HEAD_LEN] = {
+		tag->lock, 0, (uint8_t)tag->capacity, (uint8_t)(tag->capacity >> 8)};
+
+	return frame_write(sink, FRAME_TAG, head, sizeof head, tag->message, tag->len, e);
+}
+
 static json_t *
 card_head(const struct stream_card *card)
 {
@@ -177,7 +186,8 @@ stream_write_card(int fd, const struct stream_card *card, struct err *e)
 	int rc = json_write(&sink, FRAME_CARD, card_head(card), e);
 
 	if (!rc && card->has_chip)
-		rc = chip_write(&sink, &card->chip, e);
+		rc = card->has_tag ? tag_write(&sink, &card->tag, e)
+				   : chip_write(&sink, &card->chip, e);
 	for (int s = 0; !rc && s < SIDE_COUNT; s++)
 		rc = side_write(&sink, (enum side)s, &card->face[s], &any, e);
 	if (rc)

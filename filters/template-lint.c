@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/face.h"
+#include "filters/ndef.h"
 #include "filters/template-svg.h"
 
 #include <stdio.h>
@@ -302,6 +303,20 @@ words_told(void *ctx, const struct err *e)
 		problems_warn(&l->problems, e);
 }
 
+/* The maps of chip and tag: cards could not be made with wrong ones. */
+static void
+maps_check(struct lint *l)
+{
+	struct chip_map *chip;
+	struct ndef_map *tag;
+	struct err e = {0};
+
+	if (chip_maps_load(&chip, &tag, l->dir, l->schema, &e))
+		problems_add(&l->problems, &e);
+	chip_map_destroy(chip);
+	ndef_map_destroy(tag);
+}
+
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
@@ -367,8 +382,10 @@ template_check(const char *dir, problem_sink *sink, void *ctx, struct err *e)
 	overlaps_check(l);
 	if (l->schema && !l->problems.n)
 		schema_check(l);
-	if (l->schema)
+	if (l->schema) {
 		name_check(l);
+		maps_check(l);
+	}
 	unsigned n = l->problems.n;
 	int rc = !n      ? 0
 		 : !sink ? err_set(e, l->problems.first.code, "%s", l->problems.first.text)

@@ -1,14 +1,15 @@
 /*
  * template.c - opening a compiled template (the format is drawn in template.h).
  *
- * Owns the mapped file and what was read beside it: the record's schema and the chip map.
- * Guarantees: every offset, length and enumeration was checked before it is used; a template whose
- * sources changed since it was compiled is refused. On failure nothing stays mapped.
+ * Owns the mapped file and what was read beside it: the record's schema, the chip map and the
+ * tag's. Guarantees: every offset, length and enumeration was checked before it is used; a template
+ * whose sources changed since it was compiled is refused. On failure nothing stays mapped.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/face.h"
 #include "filters/le.h"
+#include "filters/ndef.h"
 #include "filters/template.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 const char *const template_sources[TEMPLATE_SOURCES] = {
-	"front.svg", "back.svg", "seal.svg", "seal.png", "record.schema", "chip.map"};
+	"front.svg", "back.svg", "seal.svg", "seal.png", "record.schema", "chip.map", "ndef.map"};
 
 enum { PATH_LEN = 4096 };
 
@@ -283,6 +284,45 @@ fields_resolve(struct template *t, const char *dir, struct err *e)
 	return 0;
 }
 
+/* A map of the one kind that is there; nothing where there is none. */
+static int
+map_path(char path[PATH_LEN], const char *dir, int source, bool *present, struct err *e)
+{
+	int rc = path_build(path, dir, template_sources[source], e);
+
+	*present = !rc && !access(path, F_OK);
+	return rc;
+}
+
+int
+chip_maps_load(struct chip_map **chip, struct ndef_map **tag, const char *dir,
+	const struct schema *s, struct err *e)
+{
+	char path[PATH_LEN];
+	bool present;
+	int rc = map_path(path, dir, SOURCE_CHIP_MAP, &present, e);
+
+	*chip = NULL;
+	*tag = NULL;
+	if (!rc && present)
+		rc = chip_map_load(chip, path, s, e);
+	if (!rc && !(rc = map_path(path, dir, SOURCE_NDEF_MAP, &present, e)) && present)
+		rc = ndef_map_load(tag, path, s, e);
+	if (!rc && *chip && *tag && ndef_map_pass(*tag))
+		rc = err_set(e, ERR_INPUT,
+			_("%s: the line \"pass\" cannot stand beside chip.map: a card in the "
+			  "printer "
+			  "has one chip."),
+			path);
+	if (!rc)
+		return 0;
+	chip_map_destroy(*chip);
+	ndef_map_destroy(*tag);
+	*chip = NULL;
+	*tag = NULL;
+	return rc;
+}
+
 int
 template_open(struct template **out, const char *dir, struct err *e)
 {
@@ -297,11 +337,9 @@ template_open(struct template **out, const char *dir, struct err *e)
 		(rc = sources_check(t, dir, e)))
 		goto out;
 	if ((rc = path_build(path, dir, template_sources[SOURCE_SCHEMA], e)) ||
-		(rc = schema_load(&t->schema, path, e)) || (rc = fields_resolve(t, dir, e)) ||
-		(rc = path_build(path, dir, template_sources[SOURCE_CHIP_MAP], e)))
+		(rc = schema_load(&t->schema, path, e)) || (rc = fields_resolve(t, dir, e)))
 		goto out;
-	if (!access(path, F_OK))
-		rc = chip_map_load(&t->chip_map, path, t->schema, e);
+	rc = chip_maps_load(&t->chip_map, &t->ndef_map, dir, t->schema, e);
 out:
 	if (rc)
 		template_close(t);
@@ -315,8 +353,8 @@ template_close(struct template *t)
 {
 	if (!t)
 		return;
-	if (t->chip_map)
-		chip_map_destroy(t->chip_map);
+	chip_map_destroy(t->chip_map);
+	ndef_map_destroy(t->ndef_map);
 	if (t->schema)
 		schema_destroy(t->schema);
 	if (t->map)
@@ -347,6 +385,12 @@ const struct chip_map *
 template_chip_map(const struct template *t)
 {
 	return t->chip_map;
+}
+
+const struct ndef_map *
+template_tag_map(const struct template *t)
+{
+	return t->ndef_map && ndef_map_pass(t->ndef_map) ? t->ndef_map : NULL;
 }
 
 bool

@@ -12,15 +12,16 @@
  * template.bin, numbers little-endian:
  *
  *     0  8  "CARDTPL\n"
- *     8  4  version, 3
+ *     8  4  version, 4
  *    12  4  bytes in the file
  *    16  4  width     20  4  height     24  4  dpi        of the landscape artwork, dots
  *    28  4  number of boxes             32  4  offset of the box table
  *    36  4  1: chip contacts on the front, 2: magnetic stripe on the back
  *    40 64  name, zero padded
- *   104     6 x 36: source files in the order of template_sources[]: 4 present (0 or 1), 32 SHA-256
- *   320     2 x 40: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono,
+ *   104     7 x 36: source files in the order of template_sources[]: 4 present (0 or 1), 32 SHA-256
+ *   356     2 x 40: sides: 4 present, then offsets, 0 = none: 4 RGB, 4 Y, 4 M, 4 C, 4 K, 4 mono,
  *           4 UV, 4 overlay, 4 colour
+ *   436     12 zero bytes
  *   448     pieces, then the box table: n x 512
  *
  * RGB: height x width words 0xffRRGGBB, upright: the ground under photo, seal and coloured text.
@@ -41,11 +42,11 @@
  *       240 48 show field 288 64 show value   352 160 file of the font when it was compiled, or ""
  */
 enum {
-	TEMPLATE_VERSION = 3,
-	TEMPLATE_SOURCES = 6,
+	TEMPLATE_VERSION = 4,
+	TEMPLATE_SOURCES = 7,
 	TEMPLATE_AT_SOURCES = 104,
 	TEMPLATE_SOURCE_LEN = 36,
-	TEMPLATE_AT_SIDES = 320,
+	TEMPLATE_AT_SIDES = 356,
 	TEMPLATE_SIDE_LEN = 40,
 	TEMPLATE_HEAD_LEN = 448,
 	TEMPLATE_BOX_LEN = 512,
@@ -60,7 +61,8 @@ enum {
 };
 #define TEMPLATE_MAGIC "CARDTPL\n"
 
-/* "front.svg", "back.svg", "seal.svg", "seal.png", "record.schema", "chip.map" */
+/* "front.svg", "back.svg", "seal.svg", "seal.png", "record.schema", "chip.map",
+ * "ndef.map" */
 extern const char *const template_sources[TEMPLATE_SOURCES];
 enum {
 	SOURCE_FRONT,
@@ -68,7 +70,8 @@ enum {
 	SOURCE_SEAL_SVG,
 	SOURCE_SEAL_PNG,
 	SOURCE_SCHEMA,
-	SOURCE_CHIP_MAP
+	SOURCE_CHIP_MAP,
+	SOURCE_NDEF_MAP
 };
 
 enum box_kind { BOX_TEXT, BOX_PHOTO, BOX_SEAL, BOX_BARCODE, BOX_ART, BOX_KIND_COUNT };
@@ -120,6 +123,7 @@ struct template
 	size_t n_boxes;
 	struct schema *schema;
 	struct chip_map *chip_map;
+	struct ndef_map *ndef_map;
 	uint8_t hash[HASH_LEN];
 	uint8_t *map;
 	size_t map_len;

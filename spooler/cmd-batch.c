@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/ndef.h"
 #include "spooler/spooler.h"
 
 #include <dirent.h>
@@ -132,13 +133,15 @@ out_check(const struct pack_args *a, struct err *e)
 
 struct pack_template {
 	struct schema *schema;
-	struct chip_map *map; /* NULL: the card has no chip */
+	struct chip_map *map; /* NULL: the card has no chip of blocks */
+	struct ndef_map *tag; /* NULL: nor anything for a tag */
 };
 
 static void
 template_done(struct pack_template *t)
 {
 	chip_map_destroy(t->map);
+	ndef_map_destroy(t->tag);
 	schema_destroy(t->schema);
 }
 
@@ -208,10 +211,8 @@ template_load(struct pack_template *t, const char *templates, const char *name, 
 		return err_set(e, ERR_INPUT,
 			_("%s: calls itself %s; folder and schema must agree."), path,
 			t->schema->name);
-	snprintf(path, sizeof path, "%s/%s/chip.map", templates, name);
-	if (access(path, F_OK) < 0 && errno == ENOENT)
-		return 0;
-	return chip_map_load(&t->map, path, t->schema, e);
+	snprintf(path, sizeof path, "%s/%s", templates, name);
+	return chip_maps_load(&t->map, &t->tag, path, t->schema, e);
 }
 
 /* ---- problems ---- */
@@ -272,11 +273,15 @@ chips_check(const struct pack_template *t, const struct roster *r, const char *s
 {
 	const char *slash = strrchr(source, '/');
 	unsigned before = report->n;
-	struct chip_image image;
+	const bool pass = t->tag && ndef_map_pass(t->tag);
 
-	for (size_t i = 0; t->map && i < r->n_records; i++) {
+	for (size_t i = 0; (t->map || pass) && i < r->n_records; i++) {
+		const struct record *rec = &r->records[i];
 		struct err problem = {0};
-		if (!chip_image_build(&image, t->map, t->schema, &r->records[i], &problem))
+		struct chip_image image;
+		struct tag_image tag;
+		if (!(pass ? tag_image_build(&tag, t->tag, t->schema, rec, &problem)
+			   : chip_image_build(&image, t->map, t->schema, rec, &problem)))
 			continue;
 		err_prefix(&problem, "%s", slash ? slash + 1 : source);
 		pack_problem(report, &problem);

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/ndef.h"
 #include "spooler/spooler.h"
 
 #include <dirent.h>
@@ -146,10 +147,11 @@ numbers_walk(struct order *o, const char *path, int (*see)(struct order *, const
 	const struct batch_info *info = batch_info(b);
 	rc = template_of(o, info->template_name, &t, o->e);
 	const struct schema *s = rc ? NULL : template_schema(t);
-	if (!rc && (s->number_field < 0 || !template_chip_map(t)))
+	const bool chip = !rc && (template_chip_map(t) || template_tag_map(t));
+	if (!rc && (s->number_field < 0 || !chip))
 		rc = err_set(o->e, ERR_INPUT,
 			_("%s: cards of template %s have no %s, so ~C cannot ask for them."), path,
-			info->template_name, template_chip_map(t) ? _("number") : _("chip"));
+			info->template_name, chip ? _("number") : _("chip"));
 	for (unsigned n = 1; !rc && n <= info->n_records; n++) {
 		struct record rec = {0};
 		rc = batch_record(b, s, n, &rec, o->e);

@@ -109,10 +109,7 @@ pair_move(struct pair *p, struct err *e)
 	if (rc != 0)
 		return rc;
 	struct err seen = {0}, out = {0};
-	rc = chip_select(p->station, config_chip_wait_ms(p->config), &p->chip, &seen);
-	/* Another kind of chip than cards are made of proves the place as well. */
-	if (rc != 0 && seen.fault == FAULT_CHIP_TYPE)
-		rc = 0;
+	rc = chip_find(p->station, config_chip_wait_ms(p->config), &p->chip, &seen);
 	int left = pair_reject(p->driver, p->printer, p->ledger, p->usb.name, &out);
 	p->inside = left != 0;
 	*e = rc ? seen : out;

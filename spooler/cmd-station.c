@@ -63,7 +63,7 @@ station_look(const char *address, unsigned wait_ms, struct err *e)
 
 	if (rc != 0)
 		return rc;
-	rc = chip_select(s, wait_ms, &id, e);
+	rc = chip_find(s, wait_ms, &id, e);
 	station_close(s);
 	if (rc != 0 && e->fault == FAULT_NO_CHIP) {
 		printf(_("The chip reader answers; no chip lies there.\n"));

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "drivers/type2.h"
 #include "spooler/spooler.h"
 
 #include <stdio.h>
@@ -58,11 +59,13 @@ pass_begin(struct pass *p, const struct stream_card *card, struct err *e)
 	return rc;
 }
 
-/* Everything that a card with a chip needs is there before a card is touched. */
+/* Everything that a card with a chip needs is there before a card is touched. A tag has no keys. */
 static int
-chip_ready(struct pass *p, struct err *e)
+chip_ready(const struct pass_run *r, struct err *e)
 {
-	if (!p->keys.card_keys) {
+	struct pass *p = r->p;
+
+	if (!r->card->has_tag && !p->keys.card_keys) {
 		fault_set(e, FAULT_KEYS, NULL);
 		if (p->keys_error) /* it names the file */
 			snprintf(e->text, sizeof(e->text), "%s", p->keys_error->text);
@@ -194,7 +197,7 @@ feed_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	struct printer_status st;
 	int rc;
 
-	if (r->card->has_chip && (rc = chip_ready(p, e)) != 0)
+	if (r->card->has_chip && (rc = chip_ready(r, e)) != 0)
 		return rc;
 	rc = pass_status(p, &st, e);
 	if (rc != 0)
@@ -229,6 +232,17 @@ feed_perform(struct pass_run *r, struct err *e)
 	return r->p->driver->feed(r->p->printer, feed_place(r), e);
 }
 
+/* The chip at the station, which is of the kind that the card asks for. */
+static int
+run_chip_select(const struct pass_run *r, struct chip_id *out, struct err *e)
+{
+	int rc = chip_find(r->p->station, config_chip_wait_ms(r->p->config), out, e);
+
+	if (rc != 0)
+		return rc;
+	return r->card->has_tag ? type2_type_check(out, e) : chip_type_check(out, e);
+}
+
 /* One chip, of a UID that no live card has, or the very chip of this row. */
 static int
 encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
@@ -239,11 +253,11 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	char uid[UID_HEX_MAX];
 	int rc;
 
-	rc = chip_ready(p, e);
+	rc = chip_ready(r, e);
 	if (rc != 0)
 		return rc;
 	r->chip = none;
-	rc = chip_select(p->station, config_chip_wait_ms(p->config), &r->chip, e);
+	rc = run_chip_select(r, &r->chip, e);
 	if (rc != 0)
 		return rc;
 	hex_build(uid, r->chip.uid, r->chip.uid_len);
@@ -260,6 +274,8 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	hex_build(r->row.chip_hash, r->card->chip_hash, HASH_LEN);
 	hex_build(r->row.front_hash, r->card->face_hash[SIDE_FRONT], HASH_LEN);
 	hex_build(r->row.back_hash, r->card->face_hash[SIDE_BACK], HASH_LEN);
+	if (r->card->has_tag)
+		facts->note = r->card->tag.lock ? "NDEF tag, to be locked" : "NDEF tag";
 	facts->uid = r->row.uid;
 	facts->chip_hash = r->row.chip_hash;
 	facts->front_hash = r->row.front_hash;
@@ -271,13 +287,13 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 static int
 encode_perform(struct pass_run *r, struct err *e)
 {
-	struct chip_report report = {0};
 	bool resume = r->resume;
 
 	/* Whatever comes of this, the chip may now carry a part of the image. */
 	r->resume = true;
-	return chip_encode(
-		r->p->station, &r->chip, &r->card->chip, &r->p->keys, resume, &report, e);
+	if (r->card->has_tag)
+		return type2_encode(r->p->station, &r->chip, &r->card->tag, resume, e);
+	return chip_encode(r->p->station, &r->chip, &r->card->chip, &r->p->keys, resume, NULL, e);
 }
 
 /* The chip that was encoded is still the one in the machine. */
@@ -286,10 +302,10 @@ print_same_chip(struct pass_run *r, struct err *e)
 {
 	struct chip_id id = {0};
 	char uid[UID_HEX_MAX];
-	int rc = chip_ready(r->p, e);
+	int rc = chip_ready(r, e);
 
 	if (rc == 0)
-		rc = chip_select(r->p->station, config_chip_wait_ms(r->p->config), &id, e);
+		rc = run_chip_select(r, &id, e);
 	if (rc != 0)
 		return e->fault == FAULT_NO_CHIP ? fault_set(e, FAULT_CHIP_REMOVED, NULL) : rc;
 	hex_build(uid, id.uid, id.uid_len);

@@ -120,7 +120,7 @@ chip_seen(struct pass_run *r, unsigned place, unsigned *seen, struct err *e)
 			if (rc != 0)
 				return rc;
 		}
-		if (chip_select(p->station, config_chip_wait_ms(p->config), &id, &why) == 0)
+		if (chip_find(p->station, config_chip_wait_ms(p->config), &id, &why) == 0)
 			break;
 		if (why.fault == FAULT_NO_CHIP || why.fault == FAULT_CHIP_REMOVED)
 			*seen = CHIP_NONE;

@@ -1,5 +1,5 @@
-# check-tag.py - NDEF on an NTAG213 through the real program, real libnfc and an emulated tag, read back by a parser
-# of this file. Prints one "ok" or "not ok" line a promise; exit status 1 if any is broken.
+# check-tag.py - NDEF on an NTAG213 through the real program, real libnfc and an emulated tag, read back by
+# tests/tagdecode.py. Prints one "ok" or "not ok" line a promise; exit status 1 if any is broken.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+from tagdecode import message, records
 
 BUILD = os.path.abspath(os.environ.get("builddir", "."))
 SOURCE = os.path.abspath(os.environ.get("srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")))
@@ -20,37 +22,6 @@ def check(promise, good, why=""):
     global failed
     print(("ok - " if good else "not ok - ") + promise + ("" if good else f": {why}"), flush=True)
     failed += not good
-
-
-def message(mem):
-    """The first NDEF TLV of user memory, by NFC Forum's Type 2 Tag; None if there is none."""
-    user = mem[16:16 + 8 * mem[14]]
-    at = 0
-    while at < len(user) and user[at] != 0xFE:
-        if user[at] == 0:
-            at += 1
-            continue
-        kind, length, head = user[at], user[at + 1], 2
-        if length == 0xFF:
-            length, head = int.from_bytes(user[at + 2:at + 4], "big"), 4
-        if kind == 3:
-            return user[at + head:at + head + length]
-        at += head + length
-    return None
-
-
-def records(data):
-    """[(tnf, type, payload)]"""
-    out = []
-    while data:
-        flags, type_len = data[0], data[1]
-        short = flags & 0x10
-        length = data[2] if short else int.from_bytes(data[2:6], "big")
-        at = 3 if short else 6
-        out.append((flags & 7, data[at:at + type_len].decode(), data[at + type_len:at + type_len + length]))
-        data = data[at + type_len + length:]
-        assert bool(flags & 0x80) == (len(out) == 1) and bool(flags & 0x40) == (not data)
-    return out
 
 
 WANT = [(1, "U", b"\x04badge.example/staff/E-0042"), (1, "T", b"\x02zh" + "安全, 质量部".encode())]

@@ -46,7 +46,10 @@ sample_write(int fd, uint8_t *bytes)
 	int rc = stream_write_begin(fd, &job, &e);
 
 	for (unsigned i = 1; !rc && i <= 2; i++) {
-		struct stream_card c = {.card = i, .copy = 1, .has_chip = i == 1};
+		struct stream_card c = {.card = i, .copy = 1, .has_chip = true, .has_tag = i == 2};
+		c.tag = (struct tag_image){.capacity = 144,
+			.len = 6,
+			.message = {0xd1, 0x01, 0x02, 'U', 0x04, 'x'}};
 		memset(c.record_hash, '0', 2 * HASH_LEN);
 		rc = plane_create(&c.face[0].plane[PANEL_M], 8, 12, 5, &e);
 		if (!rc)

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "drivers/type2.h"
 #include "tests/pass-machine.h"
 
 #include <string.h>
@@ -275,7 +276,7 @@ fake_reopen_station(struct pass *p, struct err *e)
 }
 
 int
-chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
+chip_find(struct station *s, unsigned wait_ms, struct chip_id *out, struct err *e)
 {
 	int rc = 0;
 
@@ -296,15 +297,27 @@ chip_select(struct station *s, unsigned wait_ms, struct chip_id *out, struct err
 }
 
 int
-chip_encode(struct station *s, const struct chip_id *id, const struct chip_image *image,
-	const struct key_source *keys, bool resume, struct chip_report *out, struct err *e)
+chip_type_check(const struct chip_id *id, struct err *e)
 {
-	unsigned record = image->block[4][0];
+	(void)id;
+	(void)e;
+	return 0;
+}
+
+int
+type2_type_check(const struct chip_id *id, struct err *e)
+{
+	(void)id;
+	(void)e;
+	return 0;
+}
+
+/* A chip that carries a part of a record takes that record only, and only when it is resumed. */
+static int
+record_encode(const struct chip_id *id, unsigned record, bool resume, struct err *e)
+{
 	int rc = 0;
 
-	(void)s;
-	(void)out;
-	assert_non_null(keys->card_keys);
 	moment();
 	m.acts++;
 	assert_non_null(m.inside);
@@ -323,6 +336,24 @@ chip_encode(struct station *s, const struct chip_id *id, const struct chip_image
 	m.inside->chip = record;
 	moment();
 	return 0;
+}
+
+int
+chip_encode(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool resume, struct chip_report *out, struct err *e)
+{
+	(void)s;
+	(void)out;
+	assert_non_null(keys->card_keys);
+	return record_encode(id, image->block[4][0], resume, e);
+}
+
+int
+type2_encode(struct station *s, const struct chip_id *id, const struct tag_image *image,
+	bool resume, struct err *e)
+{
+	assert_ptr_equal(s, &the_station);
+	return record_encode(id, image->message[0], resume, e);
 }
 
 int

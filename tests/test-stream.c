@@ -283,6 +283,134 @@ test_frames_out_of_order(void **state)
 	}
 }
 
+/* A stream of one card with a tag; the caller frees. */
+static uint8_t *
+tag_bytes(size_t *len, const struct tag_image *tag)
+{
+	struct stream_job job = sample_job;
+	struct stream_card c;
+	struct err e = {0};
+	int fd = memory_open("", 0);
+
+	job.n_cards = 1;
+	card_make(&c, 1);
+	c.has_tag = true;
+	c.tag = *tag;
+	assert_int_equal(stream_write_begin(fd, &job, &e), 0);
+	assert_int_equal(stream_write_card(fd, &c, &e), 0);
+	assert_int_equal(stream_write_end(fd, 1, &e), 0);
+	stream_card_done(&c);
+	*len = (size_t)lseek(fd, 0, SEEK_END);
+	uint8_t *bytes = malloc(*len);
+	assert_int_equal(pread(fd, bytes, *len, 0), (ssize_t)*len);
+	close(fd);
+	return bytes;
+}
+
+static const struct tag_image sample_tag = {
+	.capacity = 144, .lock = true, .len = 6, .message = {0xd1, 0x01, 0x02, 'U', 0x04, 'x'}};
+
+static void
+test_tag_round_trip(void **state)
+{
+	size_t len;
+	uint8_t *bytes = tag_bytes(&len, &sample_tag), hash[HASH_LEN];
+	int fd = memory_open(bytes, len);
+	struct stream_reader *r;
+	struct stream_job job;
+	struct stream_card got;
+	struct err e = {0}, cause;
+	enum stream_item item;
+	(void)state;
+
+	assert_int_equal(stream_open(&r, fd, &job, &e), 0);
+	assert_int_equal(stream_next(r, &item, &got, &cause, &e), 0);
+	assert_true(got.has_chip && got.has_tag && got.tag.lock);
+	assert_int_equal(got.tag.capacity, 144);
+	assert_int_equal(got.tag.len, 6);
+	assert_memory_equal(got.tag.message, sample_tag.message, 6);
+	hash_bytes(hash, sample_tag.message, 6);
+	assert_memory_equal(got.chip_hash, hash, HASH_LEN);
+	assert_int_equal(got.chip.data, 0);
+	stream_card_done(&got);
+	stream_close(r);
+	close(fd);
+	free(bytes);
+}
+
+/* The writer does not look; the reader must. */
+static void
+test_job_lies(void **state)
+{
+	struct stream_job lies[] = {sample_job, sample_job, sample_job, sample_job};
+	unsigned cards;
+	(void)state;
+
+	lies[0].speed = 11;
+	lies[1].coercivity = 'x';
+	lies[2].darkness = 11;
+	lies[3].darkness = -11;
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		struct err e = {0};
+		uint8_t bytes[1024];
+		int fd = memory_open("", 0);
+
+		assert_int_equal(stream_write_begin(fd, &lies[i], &e), 0);
+		ssize_t len = pread(fd, bytes, sizeof bytes, 0);
+		close(fd);
+		assert_int_equal(read_all(bytes, (size_t)len, &cards, &e), ERR_PROTOCOL);
+		assert_non_null(strstr(e.text, i == 1 ? "a word" : "a number"));
+	}
+}
+
+static void
+test_tag_lies(void **state)
+{
+	static const struct {
+		unsigned at;
+		uint8_t value;
+		const char *what;
+	} rows[] = {
+		{0, 3, "an unknown flag"},
+		{1, 1, "a byte that is 0"},
+		{2, 143, "a size that no tag has"},
+		{4, 0xd9, "a message that is not whole"},
+		{6, 200, "a payload beyond the message"},
+		{9, 'y', "another message than the end proves"},
+	};
+	unsigned cards;
+	size_t len, at;
+	uint8_t *bytes;
+	struct err e = {0};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bytes = tag_bytes(&len, &sample_tag);
+		at = frame_find(bytes, len, FRAME_TAG, 0);
+		bytes[at + FRAME_HEAD_LEN + rows[i].at] = rows[i].value;
+		frame_seal(bytes, at);
+		if (read_all(bytes, len, &cards, &e) != ERR_PROTOCOL)
+			fail_msg("accepted %s", rows[i].what);
+		free(bytes);
+	}
+	struct tag_image empty = sample_tag, wide = sample_tag;
+	empty.len = 0;
+	wide.len = wide.capacity;
+	bytes = tag_bytes(&len, &empty);
+	assert_int_equal(read_all(bytes, len, &cards, &e), ERR_PROTOCOL);
+	free(bytes);
+	bytes = tag_bytes(&len, &wide);
+	assert_int_equal(read_all(bytes, len, &cards, &e), ERR_PROTOCOL);
+	free(bytes);
+	/* both kinds of chip on one card */
+	bytes = tag_bytes(&len, &sample_tag);
+	at = frame_find(bytes, len, FRAME_TAG, 0);
+	le32_put(bytes + at, FRAME_CHIP);
+	frame_seal(bytes, at);
+	assert_int_equal(read_all(bytes, len, &cards, &e), ERR_PROTOCOL);
+	free(bytes);
+}
+
 static void
 test_cards_are_counted(void **state)
 {
@@ -329,31 +457,6 @@ test_error_frame(void **state)
 	close(fd);
 }
 
-/* The writer does not look; the reader must. */
-static void
-test_job_lies(void **state)
-{
-	struct stream_job lies[] = {sample_job, sample_job, sample_job, sample_job};
-	unsigned cards;
-	(void)state;
-
-	lies[0].speed = 11;
-	lies[1].coercivity = 'x';
-	lies[2].darkness = 11;
-	lies[3].darkness = -11;
-	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
-		struct err e = {0};
-		uint8_t bytes[1024];
-		int fd = memory_open("", 0);
-
-		assert_int_equal(stream_write_begin(fd, &lies[i], &e), 0);
-		ssize_t len = pread(fd, bytes, sizeof bytes, 0);
-		close(fd);
-		assert_int_equal(read_all(bytes, (size_t)len, &cards, &e), ERR_PROTOCOL);
-		assert_non_null(strstr(e.text, i == 1 ? "a word" : "a number"));
-	}
-}
-
 static void
 test_writer_refuses(void **state)
 {
@@ -384,6 +487,8 @@ main(void)
 		cmocka_unit_test(test_every_byte_matters),
 		cmocka_unit_test(test_sealed_lies),
 		cmocka_unit_test(test_frames_out_of_order),
+		cmocka_unit_test(test_tag_round_trip),
+		cmocka_unit_test(test_tag_lies),
 		cmocka_unit_test(test_cards_are_counted),
 		cmocka_unit_test(test_error_frame),
 		cmocka_unit_test(test_job_lies),

@@ -87,6 +87,10 @@ printer_build(struct emu *emu, const struct printer_spec *s, unsigned n_all)
 		return -1;
 	}
 	emu->printer[emu->n_printers++] = p;
+	if (*s->chip && !printer_chips(p, s->chip)) {
+		fprintf(stderr, "cardspool-emulator: no chip called %s\n", s->chip);
+		return -1;
+	}
 	if (*s->lie && !usb_lie(d, s->lie)) {
 		fprintf(stderr, "cardspool-emulator: descriptors cannot be \"%s\"\n", s->lie);
 		return -1;

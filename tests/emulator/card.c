@@ -60,18 +60,47 @@ card_create(
 	return c;
 }
 
+/* As new; who is told of writes stays. */
+static void
+chip_renew(struct chip *c, const uint8_t *uid, unsigned uid_len)
+{
+	const struct chip old = *c;
+
+	chip_init(c, uid, uid_len);
+	c->on_write = old.on_write;
+	c->on_write_ctx = old.on_write_ctx;
+}
+
+bool
+card_chip(struct emu_card *c, const char *kind)
+{
+	uint8_t uid[7] = {0x04}; /* NXP's; the rest is as unique as it was */
+
+	if (!chip_has_long_uid(kind)) {
+		memcpy(uid, c->chip.uid, 4);
+		chip_renew(&c->chip, uid, 4);
+	} else {
+		memcpy(uid + 1, c->chip.uid, 4);
+		uid[6] = 0x80;
+		chip_renew(&c->chip, uid, 7);
+	}
+	return chip_set_kind(&c->chip, kind);
+}
+
 bool
 card_uid(struct emu_card *c, const char *hex)
 {
-	uint8_t uid[4];
-	if (strlen(hex) != 2 * sizeof uid ||
-		strspn(hex, "0123456789abcdefABCDEF") != 2 * sizeof uid)
+	uint8_t uid[7];
+	const size_t len = strlen(hex) / 2;
+	if ((len != 4 && len != 7) || strspn(hex, "0123456789abcdefABCDEF") != strlen(hex) ||
+		strlen(hex) % 2)
 		return false;
-	for (size_t i = 0; i < sizeof uid; i++)
+	for (size_t i = 0; i < len; i++)
 		if (sscanf(hex + 2 * i, "%2hhx", &uid[i]) != 1)
 			return false;
-	chip_init(&c->chip, uid, sizeof uid);
-	return true;
+	const char *kind = chip_kind(&c->chip);
+	chip_renew(&c->chip, uid, (unsigned)len);
+	return chip_set_kind(&c->chip, kind);
 }
 
 void

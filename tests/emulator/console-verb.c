@@ -257,7 +257,7 @@ verb_chip(struct emu *emu, struct printer *p, struct words *w)
 		c->refuse_from_write = at;
 	} else if (!strcmp(what, "uid")) {
 		if (w->n < 4 || !card_uid(card, w->w[3]))
-			problem = "uid: eight hexadecimal digits";
+			problem = "uid: 8 or 14 hexadecimal digits";
 	} else if (!strcmp(what, "two")) {
 		struct emu_card *extra =
 			card->second ? NULL

@@ -150,7 +150,9 @@ void plane_unprint_fine(uint8_t *rgb, unsigned width, const uint8_t *const dye[P
 struct emu_card *card_create(
 	unsigned serial, uint64_t *random_state, struct emu_card *const *others, unsigned n_others);
 void card_destroy(struct emu_card *c);
-/* Makes it another card's twin, blank: 8 hexadecimal digits. False: not such a number. */
+/* A blank chip of another kind, with a number of the length that such chips have. */
+bool card_chip(struct emu_card *c, const char *kind);
+/* Makes it another card's twin, blank: 8 or 14 hexadecimal digits. False: not such a number. */
 bool card_uid(struct emu_card *c, const char *hex);
 /* OUT_DIR/NNNN/, complete or absent. 0 or -1. */
 int card_write(const struct emu_card *c, const char *out_dir);
@@ -199,6 +201,7 @@ struct printer {
 	/* mechanics */
 	struct emu_card **cards;
 	unsigned n_cards, next_card; /* cards[next_card] is the next to be fed */
+	const char *chip_kind;       /* of the stock; NULL: MIFARE Classic 1K */
 	struct emu_card *inside;
 	enum position position;
 	uint64_t position_ms; /* since when the card rests there */
@@ -232,6 +235,8 @@ const struct ribbon_kind *printer_ribbon_seen(struct printer *p);
 void reel_fill(struct reel *r);
 void ribbon_advance(struct printer *p, int side);
 void printer_add_cards(struct printer *p, unsigned n);
+/* What kind of chip all its cards have, and those that are put in later. False: unknown name. */
+bool printer_chips(struct printer *p, const char *kind);
 unsigned printer_hopper(const struct printer *p);
 bool printer_cleaning_due(const struct printer *p);
 /* A byte, command or parameter that the protocol document does not allow: counted and logged. */

@@ -24,6 +24,8 @@ struct chip {
 	uint8_t uid[7];
 	unsigned uid_len; /* 4 or 7 */
 	uint8_t atqa[2], sak;
+	const char *kind; /* as chip_set_kind names it */
+	bool random_uid;  /* another number after each loss of the field */
 	enum chip_power power;
 	int auth_sector; /* -1: none */
 	int auth_key;    /* 0x60 or 0x61 */
@@ -61,9 +63,12 @@ struct emu_card {
 };
 
 void chip_init(struct chip *c, const uint8_t *uid, unsigned uid_len); /* transport state */
-/* Another type: "classic-1k", "classic-1k-infineon", "classic-4k", "classic-mini", "ntag213",
- * "desfire". The last three but "ntag213" answer no command after their selection. False: unknown name. */
+/* Another type: "classic-1k", "classic-1k-infineon", "classic-ev1", "classic-ev1-random",
+ * "classic-4k", "classic-mini", "ntag213", "desfire". "classic-4k", "classic-mini" and "desfire"
+ * answer no command after their selection. False: unknown name. */
 bool chip_set_kind(struct chip *c, const char *kind);
+const char *chip_kind(const struct chip *c); /* what chip_set_kind made of it */
+bool chip_has_long_uid(const char *kind);    /* such chips have numbers of 7 bytes */
 /* A used chip: every trailer gets these keys in place of the transport keys. */
 void chip_set_keys(struct chip *c, const uint8_t key_a[6], const uint8_t key_b[6]);
 /* ntag.c: the memory as delivered; one command, as chip_exchange hands it on. */

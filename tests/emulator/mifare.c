@@ -15,6 +15,7 @@
 enum { BLOCK_LEN = 16, BLOCKS = 64, KEY_LEN = 6, ACCESS_AT = 6, KEY_B_AT = 10 };
 enum { STATUS_OK = 0x00, STATUS_SILENT = 0x01, STATUS_NAK = 0x13, STATUS_AUTH = 0x14 };
 enum { OP_AUTH_A = 0x60, OP_AUTH_B = 0x61, OP_HALT = 0x50 };
+enum { RANDOM_ID = 0x08 }; /* ISO/IEC 14443-3: the first byte of a number that is not fixed */
 
 /* Who may do it: key A, key B, either, nobody. */
 enum { NO = 0, A = 1, B = 2, AB = 3 };
@@ -49,13 +50,18 @@ static const struct trailer_rights {
 static const struct kind {
 	const char *name;
 	uint8_t atqa_4, atqa_7, atqa_high, sak;
+	bool long_uid, random_uid;
 } kinds[] = {
-	{"classic-1k", 0x04, 0x44, 0x00, 0x08},
-	{"classic-1k-infineon", 0x04, 0x44, 0x00, 0x88},
-	{"classic-4k", 0x02, 0x42, 0x00, 0x18},
-	{"classic-mini", 0x04, 0x44, 0x00, 0x09},
-	{"ntag213", 0x44, 0x44, 0x00, 0x00},
-	{"desfire", 0x44, 0x44, 0x03, 0x20},
+	{"classic-1k", 0x04, 0x44, 0x00, 0x08, false, false},
+	{"classic-1k-infineon", 0x04, 0x44, 0x00, 0x88, false, false},
+	/* The later generation answers like the first; its customer may have chosen 7 bytes, or a
+	 * number that is another one after each loss of the field. */
+	{"classic-ev1", 0x04, 0x44, 0x00, 0x08, true, false},
+	{"classic-ev1-random", 0x04, 0x44, 0x00, 0x08, false, true},
+	{"classic-4k", 0x02, 0x42, 0x00, 0x18, false, false},
+	{"classic-mini", 0x04, 0x44, 0x00, 0x09, false, false},
+	{"ntag213", 0x44, 0x44, 0x00, 0x00, true, false},
+	{"desfire", 0x44, 0x44, 0x03, 0x20, true, false},
 };
 
 /* NTAG and Ultralight; the numbers of both have seven bytes. */
@@ -65,20 +71,46 @@ chip_is_tag(const struct chip *c)
 	return c->sak == 0x00 && c->uid_len == 7;
 }
 
+static const struct kind *
+kind_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+const char *
+chip_kind(const struct chip *c)
+{
+	return c->kind;
+}
+
+bool
+chip_has_long_uid(const char *kind)
+{
+	const struct kind *k = kind_find(kind);
+
+	return k && k->long_uid;
+}
+
 bool
 chip_set_kind(struct chip *c, const char *kind)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(kinds[i].name, kind) != 0)
-			continue;
-		c->atqa[0] = kinds[i].atqa_high;
-		c->atqa[1] = c->uid_len == 7 ? kinds[i].atqa_7 : kinds[i].atqa_4;
-		c->sak = kinds[i].sak;
-		if (chip_is_tag(c))
-			ntag_init(c);
-		return true;
-	}
-	return false;
+	const struct kind *k = kind_find(kind);
+
+	if (!k)
+		return false;
+	c->kind = k->name;
+	c->atqa[0] = k->atqa_high;
+	c->atqa[1] = c->uid_len == 7 ? k->atqa_7 : k->atqa_4;
+	c->sak = k->sak;
+	c->random_uid = k->random_uid && c->uid_len == 4;
+	if (c->random_uid)
+		c->uid[0] = RANDOM_ID;
+	if (chip_is_tag(c))
+		ntag_init(c);
+	return true;
 }
 
 void
@@ -135,6 +167,8 @@ void
 chip_field(struct chip *c, bool on)
 {
 	if (!on || c->absent || c->away) {
+		if (c->random_uid && c->power != CHIP_OFF)
+			c->uid[3]++;
 		c->power = CHIP_OFF;
 		auth_forget(c);
 	} else if (c->power == CHIP_OFF) {

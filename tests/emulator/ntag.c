@@ -50,6 +50,29 @@ page_locked(const struct chip *c, unsigned page)
 	return m[PAGE_DYNAMIC * PAGE_LEN + bit / 8] >> bit % 8 & 1;
 }
 
+/* Torn: of bits that are set once, half are set; of others the first half is programmed, the second
+ * only erased, and the result is neither the old nor the new content. */
+static void
+page_program(uint8_t *mem, unsigned page, const uint8_t *data, bool tear)
+{
+	const bool once = page == PAGE_CC || page == PAGE_DYNAMIC || page == PAGE_LOCK;
+	uint8_t old[PAGE_LEN];
+
+	memcpy(old, mem, PAGE_LEN);
+	for (unsigned i = page == PAGE_LOCK ? 2 : 0; i < PAGE_LEN; i++) {
+		const bool done = !tear || i < PAGE_LEN / 2;
+		if (once)
+			mem[i] |= done ? data[i] : data[i] & 0x0f;
+		else
+			mem[i] = done ? data[i] : 0;
+	}
+	for (unsigned i = PAGE_LEN - 1;
+		tear && !once && i > 0 &&
+		(memcmp(mem, old, PAGE_LEN) == 0 || memcmp(mem, data, PAGE_LEN) == 0);
+		i--)
+		mem[i] ^= 0x5a;
+}
+
 static int
 page_write(struct chip *c, unsigned page, const uint8_t *data)
 {
@@ -57,6 +80,8 @@ page_write(struct chip *c, unsigned page, const uint8_t *data)
 	int n = (int)c->writes + 1;
 	if (page >= PAGES || page_locked(c, page))
 		return STATUS_NAK;
+	if (c->on_write && c->on_write(c->on_write_ctx, false))
+		return STATUS_SILENT;
 	if (n == c->remove_at_write) {
 		c->remove_at_write = -1;
 		c->away = true;
@@ -64,23 +89,21 @@ page_write(struct chip *c, unsigned page, const uint8_t *data)
 		return STATUS_SILENT;
 	}
 	c->writes++;
-	if (n == c->lose_at_write) {
+	if (c->refuse_from_write > 0 && n >= c->refuse_from_write)
+		return STATUS_NAK;
+	const bool tear = n == c->tear_at_write;
+	if (n == c->lose_at_write)
 		c->lose_at_write = -1;
-		return STATUS_OK;
+	else if (c->lose_from_write < 0 || n < c->lose_from_write)
+		page_program(mem, page, data, tear);
+	if (tear) {
+		c->tear_at_write = -1;
+		c->power = CHIP_IDLE;
+		return STATUS_SILENT;
 	}
-	for (unsigned i = 0; i < PAGE_LEN; i++) {
-		bool once = page == PAGE_CC || page == PAGE_DYNAMIC || page == PAGE_LOCK;
-		if (page == PAGE_LOCK && i < 2)
-			continue;
-		if (n == c->tear_at_write && i >= 2)
-			break; /* half programmed */
-		mem[i] = once ? mem[i] | data[i] : data[i];
-	}
-	if (n != c->tear_at_write)
-		return STATUS_OK;
-	c->tear_at_write = -1;
-	c->power = CHIP_IDLE;
-	return STATUS_SILENT;
+	if (c->on_write)
+		c->on_write(c->on_write_ctx, true);
+	return STATUS_OK;
 }
 
 static int

@@ -18,12 +18,13 @@ const char options_usage[] =
 	"       cardspool-emulator [option...] --usbip [ADDRESS:]PORT | --usbredir SOCKET\n"
 	"       cardspool-emulator --tell SOCKET WORD...\n"
 	"  --printer MODEL[:KEY=VALUE,...]\n"
-	"                     one more printer, up to 16; keys: serial, hopper, output, reject,\n"
+	"                     one more printer, up to 16; keys: serial, hopper, chip, output, reject,\n"
 	"                     ribbon, station, usbredir, descriptors; the rest as the switches\n"
 	"                     before it say\n"
 	"  --model NAME       printer model (dualys3)\n"
 	"  --serial TEXT      its serial number\n"
 	"  --hopper N         blank cards in the hopper (100)\n"
+	"  --chip KIND        their chips: classic-1k, ntag213, ...\n"
 	"  --ribbon NAME:N    ribbon and how many sets of panels (ymcko:200)\n"
 	"  --output N         what the output hopper holds (100)\n"
 	"  --reject N         what the reject box holds (30)\n"
@@ -52,6 +53,7 @@ enum {
 	OPT_MODEL,
 	OPT_SERIAL,
 	OPT_HOPPER,
+	OPT_CHIP,
 	OPT_RIBBON,
 	OPT_OUTPUT,
 	OPT_REJECT,
@@ -79,6 +81,7 @@ static const struct option long_options[] = {
 	{"model", required_argument, NULL, OPT_MODEL},
 	{"serial", required_argument, NULL, OPT_SERIAL},
 	{"hopper", required_argument, NULL, OPT_HOPPER},
+	{"chip", required_argument, NULL, OPT_CHIP},
 	{"ribbon", required_argument, NULL, OPT_RIBBON},
 	{"output", required_argument, NULL, OPT_OUTPUT},
 	{"reject", required_argument, NULL, OPT_REJECT},
@@ -121,6 +124,7 @@ static const struct key {
 	TEXT("model", OPT_MODEL, model),
 	TEXT("serial", OPT_SERIAL, serial),
 	TEXT("ribbon", OPT_RIBBON, ribbon),
+	TEXT("chip", OPT_CHIP, chip),
 	TEXT("station", OPT_STATION, station),
 	TEXT("usbredir", OPT_USBREDIR, usbredir),
 	TEXT("descriptors", 0, lie),

@@ -10,7 +10,7 @@
 
 /* One printer to be plugged in. */
 struct printer_spec {
-	char model[32], serial[32], ribbon[48], station[256], usbredir[108], lie[16];
+	char model[32], serial[32], ribbon[48], chip[24], station[256], usbredir[108], lie[16];
 	unsigned hopper, output, reject, tcp;
 };
 

@@ -2,9 +2,9 @@
  * pcsc-field.c - a contactless reader: the antenna of a station behind pseudo-APDUs.
  *
  * Owns the reader's key slots and which chip it has selected. Speaks what PC/SC part 3 says of
- * storage cards: FF CA UID, FF 82 load a key, FF 86 authenticate, FF B0 read, FF D6 write. Where
- * families of readers differ, a column of reader_models[] says how. Anything else is refused with
- * the status word that real readers give.
+ * storage cards: FF CA UID, FF 82 load a key, FF 86 authenticate, FF B0 read, FF D6 write (a block,
+ * or a page of a tag). Where families of readers differ, a column of reader_models[] says how.
+ * Anything else is refused with the status word that real readers give.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BLOCK_LEN = 16, KEY_LEN = 6, SLOTS_MAX = 32 };
+enum { BLOCK_LEN = 16, PAGE_LEN = 4, KEY_LEN = 6, SLOTS_MAX = 32 };
 enum { SW_OK = 0x9000, SW_FAILED = 0x6300, SW_WRONG_LENGTH = 0x6700, SW_REFUSED = 0x6982 };
 enum { SW_NO_FUNCTION = 0x6a81, SW_WRONG_P = 0x6a86, SW_KEY_STRUCTURE = 0x6986 };
 enum { SW_KEY_SLOT = 0x6988, SW_CLASS = 0x6e00, SW_INSTRUCTION = 0x6d00 };
@@ -213,6 +213,18 @@ block_read(struct slot_field_state *s, const uint8_t *apdu, size_t len, uint8_t 
 	return sw ? sw : SW_OK;
 }
 
+/* Of an Ultralight or NTAG; any other card has no command of that length. */
+static unsigned
+page_write(struct slot_field_state *s, const uint8_t *apdu)
+{
+	uint8_t cmd[2 + PAGE_LEN] = {0xa2, apdu[3]}, reply[16];
+	size_t n;
+
+	memcpy(cmd + 2, apdu + 5, PAGE_LEN);
+	unsigned sw = chip_command(s, cmd, sizeof(cmd), reply, &n);
+	return sw ? sw : SW_OK;
+}
+
 static unsigned
 block_write(struct slot_field_state *s, const uint8_t *apdu, size_t len)
 {
@@ -220,6 +232,8 @@ block_write(struct slot_field_state *s, const uint8_t *apdu, size_t len)
 	size_t n;
 	unsigned sw;
 
+	if (len == 5 + PAGE_LEN && apdu[4] == PAGE_LEN)
+		return page_write(s, apdu);
 	if (len != 5 + BLOCK_LEN || apdu[4] != BLOCK_LEN)
 		return SW_WRONG_LENGTH;
 	if (!s->model->trailers && apdu[3] % 4 == 3)

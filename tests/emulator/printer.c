@@ -30,10 +30,22 @@ printer_add_cards(struct printer *p, unsigned n)
 			card_create(p->n_cards + 1, &p->emu->random_state, p->cards, p->n_cards);
 		if (!c)
 			return;
+		if (p->chip_kind)
+			card_chip(c, p->chip_kind);
 		c->chip.on_write = killer_chip_write;
 		c->chip.on_write_ctx = p->emu;
 		p->cards[p->n_cards++] = c;
 	}
+}
+
+bool
+printer_chips(struct printer *p, const char *kind)
+{
+	p->chip_kind = kind;
+	for (unsigned i = 0; i < p->n_cards; i++)
+		if (!card_chip(p->cards[i], kind))
+			return false;
+	return true;
 }
 
 struct printer *
