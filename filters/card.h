@@ -561,6 +561,8 @@ int stream_write_end(int fd, unsigned n_cards, struct err *e);
 enum stream_item { STREAM_CARD, STREAM_ERROR, STREAM_END };
 struct stream_reader;
 int stream_open(struct stream_reader **out, int fd, struct stream_job *job, struct err *e);
+/* Reads end with ERR_CANCELLED once fd can be read from: for a thread that must not wait for the filter. */
+void stream_stop_at(struct stream_reader *r, int fd);
 void stream_close(struct stream_reader *r);
 /* On STREAM_CARD fills card (end it with stream_card_done); on STREAM_ERROR fills cause, which the
  * filter wrote for a person. A stream that just stops is ERR_PROTOCOL, never STREAM_END. */

@@ -13,12 +13,14 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct stream_reader {
 	int fd;
+	int stop_fd;       /* -1: none */
 	bool over;         /* END or ERRO was read, or something was wrong */
 	unsigned promised; /* cards the job announced */
 	unsigned cards;    /* cards read */
@@ -38,11 +40,25 @@ protocol_error(struct err *e, const char *what)
 }
 
 static int
+stop_check(const struct stream_reader *r, struct err *e)
+{
+	struct pollfd p[2] = {
+		{.fd = r->fd, .events = POLLIN}, {.fd = r->stop_fd, .events = POLLIN}};
+
+	while (r->stop_fd >= 0 && poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	return p[1].revents ? err_set(e, ERR_CANCELLED, "%s", _("The job has ended.")) : 0;
+}
+
+static int
 bytes_read(struct stream_reader *r, void *out, size_t len, struct err *e)
 {
 	uint8_t *p = out;
 
 	while (len) {
+		int rc = stop_check(r, e);
+		if (rc)
+			return rc;
 		ssize_t n = read(r->fd, p, len);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -231,6 +247,7 @@ stream_open(struct stream_reader **out, int fd, struct stream_job *job, struct e
 	if (!r)
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
 	r->fd = fd;
+	r->stop_fd = -1;
 	int rc = bytes_read(r, head, sizeof head, e);
 	if (!rc && memcmp(head, STREAM_MAGIC, 8))
 		rc = protocol_error(e, _("it is not a card stream"));
@@ -248,6 +265,12 @@ stream_open(struct stream_reader **out, int fd, struct stream_job *job, struct e
 	}
 	*out = r;
 	return 0;
+}
+
+void
+stream_stop_at(struct stream_reader *r, int fd)
+{
+	r->stop_fd = fd;
 }
 
 void

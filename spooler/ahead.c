@@ -3,9 +3,9 @@
  *
  * Owns the stream's reader and one thread, which checks and hashes one card ahead and touches
  * neither device nor ledger. Guarantees that cards, errors and the end come out in the order of the
- * stream, that no more than one card waits, and that no signal is taken by the thread. A read that
- * still waits for the filter when the job ends early is left alone: it gives up what it holds when
- * the filter goes, and the process ends with it.
+ * stream, that no more than one card waits, that no signal is taken by the thread, and that it is
+ * over when ahead_close returns: a read that still waits for the filter is broken off, because a
+ * thread that runs while the process ends can crash it, and that would look like a worker's death.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* What stream_next gave. */
 struct ahead_item {
@@ -30,10 +32,9 @@ struct ahead {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct ahead_item next;
-	bool filled;  /* next waits to be taken */
-	bool reading; /* the thread is in stream_next */
-	bool closed;  /* nobody takes it any more */
-	bool left;    /* the thread frees all of this */
+	int stop_fd; /* readable once nobody takes it any more */
+	bool filled; /* next waits to be taken */
+	bool closed; /* nobody takes it any more */
 };
 
 static void
@@ -41,6 +42,7 @@ ahead_free(struct ahead *a)
 {
 	stream_card_done(&a->next.card);
 	stream_close(a->stream);
+	close(a->stop_fd);
 	pthread_cond_destroy(&a->changed);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
@@ -52,11 +54,9 @@ item_read(struct ahead *a)
 {
 	struct ahead_item i = {0};
 
-	a->reading = true;
 	pthread_mutex_unlock(&a->lock);
 	i.rc = stream_next(a->stream, &i.item, &i.card, &i.cause, &i.e);
 	pthread_mutex_lock(&a->lock);
-	a->reading = false;
 	a->next = i;
 	a->filled = true;
 	pthread_cond_signal(&a->changed);
@@ -67,7 +67,7 @@ static void *
 ahead_run(void *arg)
 {
 	struct ahead *a = arg;
-	bool more = true, left;
+	bool more = true;
 
 	pthread_mutex_lock(&a->lock);
 	while (more && !a->closed) {
@@ -75,10 +75,7 @@ ahead_run(void *arg)
 		while (a->filled && !a->closed)
 			pthread_cond_wait(&a->changed, &a->lock);
 	}
-	left = a->left;
 	pthread_mutex_unlock(&a->lock);
-	if (left)
-		ahead_free(a);
 	return NULL;
 }
 
@@ -90,13 +87,15 @@ ahead_open(struct ahead **out, struct stream_reader *stream, struct err *e)
 	int rc;
 
 	*out = NULL;
-	if (!a) {
+	if (a)
+		a->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (!a || a->stop_fd < 0) {
+		free(a);
 		stream_close(stream);
 		return err_set(e, ERR_SYSTEM, "%s", _("There is not enough memory."));
 	}
 	a->stream = stream;
-	a->reading =
-		true; /* from the start: a close that comes first must not wait for the filter */
+	stream_stop_at(stream, a->stop_fd);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->changed, NULL);
 	sigfillset(&all);
@@ -137,17 +136,11 @@ ahead_next(struct ahead *a, enum stream_item *item, struct stream_card *card, st
 void
 ahead_close(struct ahead *a)
 {
-	bool reading;
-
 	pthread_mutex_lock(&a->lock);
 	a->closed = true;
-	reading = a->left = a->reading;
 	pthread_cond_signal(&a->changed);
-	if (reading)
-		pthread_detach(a->thread);
 	pthread_mutex_unlock(&a->lock);
-	if (reading)
-		return;
+	eventfd_write(a->stop_fd, 1);
 	pthread_join(a->thread, NULL);
 	ahead_free(a);
 }

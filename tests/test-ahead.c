@@ -167,6 +167,12 @@ test_leaving_early(void **state)
 	card_write(fd[1], 1);
 	ahead_close(a);
 	close(fd[1]);
+
+	/* in the middle of a frame: the rest never comes */
+	a = ahead_begin(fd, 2);
+	assert_int_equal(write(fd[1], "CARD", 4), 4);
+	ahead_close(a);
+	close(fd[1]);
 }
 
 int
