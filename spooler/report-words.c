@@ -143,7 +143,7 @@ static const struct {
 	{"noted", "添加备注"},
 	{"Card", "卡号"},
 	{"Copy", "份"},
-	{"Attempt", "次"},
+	{"Attempt", "第几次"},
 	{"Job", "作业"},
 	{"Holder", "持证人"},
 	{"Step", "工序"},

@@ -103,6 +103,9 @@ form_show(struct web_request *q, const char *problem)
 	}
 	web_form_open(q, "/sign-in", "sheet narrow", false);
 	html_put(h, "<input type=\"hidden\" name=\"form\" value=\"%s\">", form);
+	html_put(h, "<input type=\"hidden\" name=\"next\" value=\"");
+	html_text(h, q->route->post ? web_field(q, "next") : web_query(q, "next"));
+	html_put(h, "\">");
 	web_input(h, "text", "name", "Name", web_field(q, "name"),
 		"required autocomplete=\"username\" autocapitalize=\"off\" maxlength=\"63\" "
 		"autofocus");
@@ -153,7 +156,7 @@ web_sign_in(struct web_request *q)
 	}
 	snprintf(q->cookie, sizeof q->cookie, "cardspool=%s; Path=/; HttpOnly; SameSite=Strict%s",
 		session->token, web_secure(q->web) ? "; Secure" : "");
-	web_redirect(q, "/");
+	web_redirect(q, "%s", web_path_own(web_field(q, "next")) ? web_field(q, "next") : "/");
 }
 
 void

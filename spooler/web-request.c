@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -199,6 +200,20 @@ session_take(struct web_request *q, struct err *e)
 	}
 }
 
+/* And then to the record that a link named. */
+static void
+sign_in_ask(struct web_request *q)
+{
+	int64_t id = web_number(web_query(q, "id"));
+
+	if (q->route->post)
+		web_redirect(q, "/sign-in?ended=1");
+	else if (id > 0)
+		web_redirect(q, "/sign-in?next=%s%%3Fid%%3D%" PRId64, q->route->path, id);
+	else
+		web_redirect(q, "/sign-in?next=%s", q->route->path);
+}
+
 static void
 request_pages(struct web_request *q)
 {
@@ -215,7 +230,7 @@ request_pages(struct web_request *q)
 		if (q->live)
 			web_page_tell(q, MHD_HTTP_FORBIDDEN, "Your session ended. Sign in again.");
 		else
-			web_redirect(q, "/sign-in%s", q->route->post ? "?ended=1" : "");
+			sign_in_ask(q);
 		return;
 	}
 	if (q->route->post && !q->route->open &&

@@ -122,6 +122,15 @@ def gates(shop):
     said = raw(shop, b"GET /sign-in HTTP/1.1\r\n\r\n")
     check("no Host: refused", said.split(b" ")[1:2] in ([b"400"], [b"421"]), said[:100])
 
+    a = v.get("/record?id=7")
+    check("a link to a record is remembered", a.headers["Location"] == "/sign-in?next=/record%3Fid%3D7", a.headers["Location"])
+    page = v.get(a.headers["Location"])
+    for to, want in (("/record?id=7", "/record?id=7"), ("//evil.example/", "/"), ("https://evil.example/", "/"),
+                     ("/\\evil", "/"), ("/x\r\nSet-Cookie: a=b", "/")):
+        a = v.post("/sign-in", {"form": page.field("form"), "name": "li", "pass": PASS, "next": to})
+        check(f"after signing in one goes on to {want}", a.headers["Location"] == want, a.headers["Location"])
+    check("the page carries it", page.field("next") == "/record?id=7", page.field("next"))
+    v = Visitor(shop)
     form = v.get("/sign-in").field("form")
     good = {"form": form, "name": "chen", "pass": PASS}
     for what, change in (("without its token", {"form": ""}), ("with another token", {"form": "0" * 64})):
