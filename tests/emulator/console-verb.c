@@ -300,6 +300,16 @@ verb_synced(struct emu *emu, struct printer *p, struct words *w)
 	return NULL;
 }
 
+/* A hand through the open cover. */
+static const char *
+verb_take(struct emu *emu, struct printer *p, struct words *w)
+{
+	(void)emu;
+	(void)w;
+	machine_take(p);
+	return NULL;
+}
+
 const struct console_verb console_verbs[] = {
 	{"jam", 2, verb_jam},
 	{"cover", 2, verb_toggle},
@@ -329,6 +339,7 @@ const struct console_verb console_verbs[] = {
 	{"option", 3, verb_option},
 	{"power", 2, verb_power},
 	{"clear", 1, verb_clear},
+	{"take", 1, verb_take},
 	{"chip", 3, verb_chip},
 	{"kill", 2, verb_kill},
 	{"forget", 1, verb_forget},

@@ -259,6 +259,7 @@ const char *machine_flip(struct printer *p, bool back_up);
 const char *machine_eject(struct printer *p);
 const char *machine_reject(struct printer *p);
 void machine_clear(struct printer *p); /* the operator's hand */
+void machine_take(struct printer *p);  /* the same, for the card alone */
 uint8_t machine_port_status(const struct printer *p);
 
 /* ---- dialects ---- */

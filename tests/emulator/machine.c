@@ -312,6 +312,15 @@ machine_clear(struct printer *p)
 	status_show(p);
 }
 
+void
+machine_take(struct printer *p)
+{
+	if (!p->inside)
+		return;
+	p->jammed = false;
+	card_leaves(p, "hand", &p->by_hand);
+}
+
 uint8_t
 machine_port_status(const struct printer *p)
 {
