@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/filter-job.h"
+#include "filters/ndef.h"
 
 #include <glib.h>
 #include <stdio.h>
@@ -92,7 +93,8 @@ batch_begin(void *filter, int argc, char **argv, struct err *e)
 	hex_build(f->job.batch_hash, info->hash, HASH_LEN);
 	template_hash(f->template, hash);
 	hex_build(f->job.template_hash, hash, HASH_LEN);
-	struct stream_card first = {.card = 1, .has_chip = template_chip_map(f->template) != NULL};
+	struct stream_card first = {.card = 1,
+		.has_chip = template_chip_map(f->template) || template_tag_map(f->template)};
 	if ((rc = filter_job_card(&f->asked, &first, e)))
 		return rc;
 	unsigned wanted = 0;

@@ -90,8 +90,9 @@ filter_job_card(const struct filter_job *j, struct stream_card *card, struct err
 	if (j->work.no_stripe)
 		explicit_bzero(card->track, sizeof card->track);
 	if (j->work.no_chip) {
-		card->has_chip = false;
+		card->has_chip = card->has_tag = false;
 		explicit_bzero(&card->chip, sizeof card->chip);
+		explicit_bzero(&card->tag, sizeof card->tag);
 	}
 	return 0;
 }

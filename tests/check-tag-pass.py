@@ -81,10 +81,10 @@ class Office:
     def fed(self):
         return sum(entry.isdigit() for entry in os.listdir(self.cups.path("out")))
 
-    def print(self, numbers, until=("completed",), seconds=120, again=0):
+    def print(self, numbers, until=("completed",), seconds=120, again=0, options=()):
         """The job's number and its rows; a stopped queue is started again so many times."""
         self.pack(numbers)
-        job = self.cups.submit(self.cups.path("home/b.cards"))
+        job = self.cups.submit(self.cups.path("home/b.cards"), *options)
         for _ in range(again + 1):
             state = self.cups.wait_job(job, seconds)
             if state not in ("printer-stopped", "processing-stopped"):
@@ -138,6 +138,21 @@ def check_whole(office, way):
     notes = [e for e in map(json.loads, story.splitlines()) if "NDEF tag" in json.dumps(e)]
     check(len(notes) == 3 and len(uid) == 14, f"{way}: the ledger says that it was a tag", (len(notes), uid))
     return {n: office.tags()[r["uid"].lower()][0][1] for n, r in zip(numbers, rows)}
+
+
+def check_options(office, way):
+    """CardEncode, a job's word on chips, holds for tags as well."""
+    office.map("pass ntag213\n" + MAP)
+    numbers = office.fresh(1)
+    state, rows = office.print(numbers, options=("CardEncode=Required",))
+    check(state == "completed" and not office.wrong(numbers, rows), f"{way}: CardEncode=Required writes the tag",
+          (state, office.wrong(numbers, rows)))
+    before = office.fed()
+    state, rows = office.print(office.fresh(1), options=("CardEncode=None",))
+    with open(office.cups.path("out", f"{before + 1:04d}", "card.json"), encoding="utf-8") as f:
+        writes = json.load(f)["chip_writes"]
+    check(state == "completed" and [r["state"] for r in rows] == ["done"] and writes == 0,
+          f"{way}: CardEncode=None leaves it alone", (state, rows, writes))
 
 
 def check_locked(office, way):
@@ -239,6 +254,7 @@ def run(way, cups_class, deeds):
 
 def deeds_nfc(office, way):
     made = check_whole(office, way)
+    check_options(office, way)
     check_locked(office, way)
     old = next(iter(office.tags()))
     check_refusals(office)
