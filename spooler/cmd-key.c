@@ -24,6 +24,7 @@ struct key_call {
 	struct config *config;
 	char file[PATH_LEN], secret[PATH_LEN], part[PATH_LEN];
 	bool plain, first, second;
+	const char *version;
 };
 
 /* ---- the words of a call ---- */
@@ -61,7 +62,7 @@ call_parse(struct key_call *k, int argc, char **argv, const char *allowed, struc
 {
 	static const struct option options[] = {{"plain", no_argument, NULL, 'p'},
 		{"first", no_argument, NULL, '1'}, {"second", no_argument, NULL, '2'},
-		{NULL, 0, NULL, 0}};
+		{"version", required_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	*k = (struct key_call){0};
@@ -76,6 +77,8 @@ call_parse(struct key_call *k, int argc, char **argv, const char *allowed, struc
 		k->plain |= c == 'p';
 		k->first |= c == '1';
 		k->second |= c == '2';
+		if (c == 'v')
+			k->version = optarg;
 	}
 	if (argc - optind > 1)
 		return err_set(e, ERR_USAGE, _("key %s takes one file at most."), argv[0]);
@@ -273,6 +276,59 @@ key_rotate(int argc, char **argv, struct err *e)
 	return rc;
 }
 
+/* The version that the call names, which may not be the one that makes new cards. */
+static int
+version_find(const struct key_ring *r, const char *word, unsigned *at, struct err *e)
+{
+	char number[16];
+
+	for (*at = 0; word && *at < r->n; ++*at) {
+		snprintf(number, sizeof number, "%u", r->pair[*at].version);
+		if (strcmp(number, word) == 0)
+			break;
+	}
+	if (!word)
+		return err_set(e, ERR_USAGE, "%s",
+			_("Say which version is to go: cardspool key retire --version N; key show "
+			  "lists them."));
+	if (*at == r->n)
+		return err_set(e, ERR_MISSING,
+			_("There are no keys of version %s; cardspool key show lists them."), word);
+	if (*at + 1 == r->n)
+		return err_set(e, ERR_USAGE,
+			_("Version %s makes the new cards; first cardspool key rotate."), word);
+	return 0;
+}
+
+static int
+key_retire(int argc, char **argv, struct err *e)
+{
+	struct key_call k;
+	struct key_ring ring = {0};
+	unsigned at = 0;
+	int rc = call_parse(&k, argc, argv, "v", e);
+
+	if (rc == 0)
+		rc = keyfile_ring(&ring, k.file, e);
+	if (rc == 0)
+		rc = version_find(&ring, k.version, &at, e);
+	if (rc == 0) {
+		memmove(&ring.pair[at], &ring.pair[at + 1],
+			(ring.n - at - 1) * sizeof ring.pair[0]);
+		ring.n--;
+		rc = keyfile_save(&ring, k.file, k.secret, true, e);
+	}
+	if (rc == 0)
+		printf(_("The keys of version %s are gone: no card made with them opens any "
+			 "more.\n"),
+			k.version);
+	if (rc == 0)
+		rc = ring_print(&ring, e);
+	explicit_bzero(&ring, sizeof ring);
+	call_done(&k);
+	return rc;
+}
+
 /* ---- two parts ---- */
 
 /* A line without its end; a terminal does not show it. */
@@ -402,6 +458,8 @@ const struct command commands_key[] = {
 	{"key", "show", "[FILE]", N_("show versions and check values, never keys"), key_show},
 	{"key", "rotate", "[FILE]", N_("add a fresh version; the older ones still open old cards"),
 		key_rotate},
+	{"key", "retire", "--version N [FILE]",
+		N_("take an old version away; cards made with it open no more"), key_retire},
 	{"key", "seal", "[FILE]", N_("seal a plain key file to this machine"), key_seal},
 	{0},
 };

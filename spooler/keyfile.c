@@ -212,7 +212,10 @@ keyring_push(struct key_ring *r, const struct master_keys *pair, struct err *e)
 {
 	if (r->n == KEY_VERSIONS_MAX || pair->version == 0 || pair->version > 255)
 		return err_set(e, ERR_USAGE,
-			_("There are %u versions of the keys already; no more fit."), r->n);
+			_("There are %u versions of the keys already; take away one that no card "
+			  "needs "
+			  "any more: cardspool key retire"),
+			r->n);
 	r->pair[r->n++] = *pair;
 	return 0;
 }

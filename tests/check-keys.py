@@ -279,6 +279,28 @@ def rotation(lab):
     lab.say("sle4442 fresh")
     status, told = lab.run("chip", "init", *station)
     check("new cards carry the new version", status == 0 and lab.card()[3][20] == 2, told)
+    for words, want in ((["--version", "2"], 64), (["--version", "9"], 66), (["--version", "1x"], 66), ([], 64)):
+        before = open(lab.keys, "rb").read()
+        status, told = lab.run("key", "retire", *words)
+        check(f"key retire {' '.join(words)}: one line, nothing changed", status == want and told.count("\n") == 1
+              and open(lab.keys, "rb").read() == before, told)
+    shutil.copy(lab.keys, lab.path("both"))
+    lab.say("sle4442 fresh")
+    lab.run("chip", "init", *station)
+    lab.run("key", "rotate")
+    status, told = lab.run("key", "retire", "--version", "2")
+    check("an old version is taken away", status == 0 and "version 2, opens" not in told and "version 3, makes" in told
+          and "version 1, opens" in told, told)
+    status, told = lab.run("chip", "void", *station)
+    check("its cards open no more, and cost no attempt", status == 69 and told.count("\n") == 1
+          and lab.card()[0] == 7, told)
+    os.replace(lab.path("both"), lab.keys)
+    for _ in range(6):
+        lab.run("key", "rotate")
+    status, told = lab.run("key", "rotate")
+    check("eight versions are enough; the way out is named", status == 64 and "key retire" in told, told)
+    for version in range(3, 8):
+        lab.run("key", "retire", "--version", str(version))
 
 
 def refusals(lab):
