@@ -30,7 +30,7 @@ enum {
 	REPORT_BINS_MAX = 64,
 	REPORT_CAUSES_MAX = 64,
 	REPORT_MACHINES_MAX = 64,
-	REPORT_ROWS_MAX = 1000,
+	REPORT_ROWS_MAX = 500,
 	CLEAR_BINS = 6
 };
 extern const char *const clear_bin_names[CLEAR_BINS];

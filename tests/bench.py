@@ -296,6 +296,29 @@ def bench_failures(b):
                 took[side].append(time.monotonic() - start)
         ours, limit = (statistics.median(took[side]) for side in ("ours", "limit"))
         b.row(f"failure/list-{name}", "s/1M records", ours, "<= 2", ours <= 2, limit=limit)
+    bench_report(b)
+
+
+# What no report can leave out: each record of the period read once, by cause and by machine.
+REPORT_FLOOR = ("SELECT code, serial, count(*), sum(cleared - at), sum(cards_lost), sum(review = 0) FROM failure NOT INDEXED "
+                "WHERE at >= 0 GROUP BY 1, 2")
+
+
+def bench_report(b):
+    """The report over all of that log, from call to the file; the limit is sqlite3 adding up the same columns."""
+    for form in ("html", "pdf"):
+        sides = {"ours": (b.path("cardspool"), "failure", "report", "-o", b.at("report." + form), "--from", "2000-01-01",
+                          "--ledger", b.at("failures.db")),
+                 "limit": ("sqlite3", b.at("failures.db"), REPORT_FLOOR)}
+        took = {side: [] for side in sides}
+        for _ in range(ROUNDS):
+            for side, command in sides.items():
+                start = time.monotonic()
+                b.run(*command, binary=True)
+                took[side].append(time.monotonic() - start)
+        ours, limit = (statistics.median(took[side]) for side in ("ours", "limit"))
+        b.row(f"failure/report-{form}", "s/1M records", ours, "<= 2", ours <= 2, limit=limit)
+    b.row("failure/report/memory", "MiB", child(b, list(sides["ours"]))[1], "<= 128")
 
 
 def bench_first(b):
