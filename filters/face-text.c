@@ -327,6 +327,8 @@ text_set(struct text_engine *te, const struct template *t, size_t box, const cha
 		return err_set(
 			e, ERR_INPUT, _("%s: field %s: is not valid text."), where, b->field_name);
 	value_format(text, sizeof text, b->format, value);
+	/* At the size that is tried first, or all is laid out once more, with other fonts. */
+	layout_size(layout, (double)b->size / TEMPLATE_SIZE_UNIT, -1);
 	pango_layout_set_text(layout, text, -1);
 	bool rare = pango_layout_get_unknown_glyphs_count(layout) > 0;
 	int rc = rare ? rare_layout(te, t, box, &layout, e) : 0;
