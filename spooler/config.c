@@ -26,7 +26,8 @@ struct config {
 	GHashTable *stations; /* printer serial or "default" -> address */
 	GHashTable *printers; /* printer serial or model -> array of struct printer_override */
 	char *web_listen, *web_host, *web_certificate, *web_private_key;
-	unsigned web_idle_s;
+	unsigned web_idle_s, notify_timeout_s;
+	char *notify_command, *notify_journal;
 	char *key_secret, *key_source, *mac_source, *psam_reader, *psam_application;
 	unsigned psam_key_version, psam_key_usage, psam_mac_usage;
 };
@@ -85,6 +86,11 @@ static const struct setting {
 	{"web", "private-key", SETTING_PATH, offsetof(struct config, web_private_key), NULL, 0, 0,
 		0},
 	{"web", "idle-s", SETTING_NUMBER, offsetof(struct config, web_idle_s), NULL, 900, 1, 86400},
+	{"notify", "command", SETTING_PATH, offsetof(struct config, notify_command), NULL, 0, 0, 0},
+	{"notify", "command-timeout-s", SETTING_NUMBER, offsetof(struct config, notify_timeout_s),
+		NULL, 30, 1, 3600},
+	{"notify", "journal", SETTING_PATH, offsetof(struct config, notify_journal),
+		"/run/systemd/journal/socket", 0, 0, 0},
 	/* 0: what the driver knows of the model */
 	{"printer", "reply-timeout-ms", SETTING_NUMBER, offsetof(struct config, limits.reply_ms),
 		NULL, 0, 0, 600000},

@@ -154,6 +154,21 @@ void time_utc(char out[24], int64_t ms);                              /* review-
 int line_escape(struct buf *out, const char *text, struct err *e);    /* no line break stays */
 int ledger_name(struct ledger *l, char out[40], struct err *e);       /* its own uuid */
 
+/* ---- telling others (notify.c): never waits, never fails ---- */
+
+enum notify_kind {
+	NOTIFY_RECORDED, /* the pass goes on by itself */
+	NOTIFY_STOPPED,  /* somebody has to come */
+	NOTIFY_CLEARED,
+	NOTIFY_COUNT
+};
+/* By [notify] of the configuration (NULL: nobody is told). */
+void notify_failure(const struct config *c, enum notify_kind kind, const struct failure_row *f);
+void notify_journal(const char *path, enum notify_kind kind, const struct failure_row *f);
+/* Runs it detached, with the record as JSON on its standard input. */
+void notify_command(const char *command, unsigned limit_s, enum notify_kind kind,
+	const struct failure_row *f);
+
 /* ---- retention (retention.c) ---- */
 
 enum { RETENTION_MONTHS_MIN = 3, PURGE_BATCH = 500 };

@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "drivers/type2.h"
-#include "spooler/spooler.h"
+#include "spooler/failure.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,8 +115,10 @@ foreign_record(struct pass *p, const char *told, struct err *e)
 	snprintf(f.done, sizeof(f.done), "%.63s", _("card rejected"));
 	snprintf(f.operator_name, sizeof(f.operator_name), "%s", p->job.user);
 	rc = failure_record(p->ledger, &f, e);
-	if (rc == 0)
+	if (rc == 0) {
 		p->foreign = f.id;
+		notify_failure(p->config, NOTIFY_RECORDED, &f);
+	}
 	return rc;
 }
 

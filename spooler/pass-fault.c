@@ -9,7 +9,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/failure.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -209,6 +209,8 @@ pass_fault_record(struct pass_run *r, enum act act, const struct err *cause, str
 	r->fault_act = act;
 	snprintf(r->cause, sizeof(r->cause), "%s", row.code);
 	fault_show(r, cause);
+	notify_failure(p->config,
+		action_of(cause) == FAULT_REJECT ? NOTIFY_RECORDED : NOTIFY_STOPPED, &row);
 	return 0;
 }
 
@@ -216,11 +218,14 @@ void
 pass_fault_over(struct pass_run *r)
 {
 	struct pass *p = r->p;
+	struct failure_row row;
 	struct err ignored; /* the record stays open then, which a person sees */
 
 	if (!r->failure)
 		return;
-	failure_cleared(p->ledger, r->failure, NULL, &ignored);
+	if (failure_cleared(p->ledger, r->failure, NULL, &ignored) == 0 &&
+		failure_show(p->ledger, r->failure, &row, &ignored) == 0)
+		notify_failure(p->config, NOTIFY_CLEARED, &row);
 	if (r->fault != FAULT_NONE)
 		p->sink->reason(p->sink, fault_row(r->fault)->reason, false);
 	r->failure = 0;

@@ -8,7 +8,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/failure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +84,10 @@ unfinished_record(struct pass *p, const struct job_row *job, struct err *e)
 	snprintf(f.code, sizeof(f.code), "%s", unfinished_code);
 	snprintf(f.cause, sizeof(f.cause), "%.255s", text);
 	snprintf(f.operator_name, sizeof(f.operator_name), "%s", job->user);
-	return failure_record(p->ledger, &f, e);
+	rc = failure_record(p->ledger, &f, e);
+	if (rc == 0)
+		notify_failure(p->config, NOTIFY_STOPPED, &f);
+	return rc;
 }
 
 void

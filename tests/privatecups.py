@@ -81,6 +81,8 @@ keys={root}/keys/master.keys
 run={root}/run
 [process]
 worker-user={worker}
+[notify]
+journal={root}/run/journal
 [cards]
 wait-poll-ms=50
 [station]

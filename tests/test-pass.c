@@ -35,6 +35,21 @@ config_chip_wait_ms(const struct config *c)
 	return 0;
 }
 
+/* Nobody is told. */
+const char *
+config_text(const struct config *c, const char *group, const char *key)
+{
+	(void)c, (void)group, (void)key;
+	return NULL;
+}
+
+unsigned
+config_number(const struct config *c, const char *group, const char *key)
+{
+	(void)c, (void)group, (void)key;
+	return 0;
+}
+
 static int reasons[FAULT_COUNT];
 static unsigned pages;
 
