@@ -164,7 +164,7 @@ wire_plane(struct buf *out, char letter, const struct plane *p,
 		return 0;
 	buf_init(&short_form, squeezed + 64 + format->pad);
 	rc = squeezed_append(&short_form, letter, dots, len, squeezed, lines, format, e);
-	if (rc == 0) {
+	if (rc == 0 && short_form.len < out->len - start) { /* its head and padding count too */
 		out->len = start;
 		rc = buf_append(out, short_form.data, short_form.len, e);
 	}
