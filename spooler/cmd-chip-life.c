@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -156,6 +157,31 @@ event_write(struct life *l, const char *verb, const char *phase, struct err *e)
 	return rc;
 }
 
+static const struct {
+	const char *verb, *text;
+} done_words[] = {
+	{"init", N_("chip %s: initialised; only keys of this site open it now.\n")},
+	{"personalise",
+		N_("chip %s: personalised; the record is written, read back and proved.\n")},
+	{"void", N_("chip %s: void; nothing is left on it.\n")},
+};
+
+/* A cleared chip may still be a good card of the ledger, which inspectors' files list. */
+static void
+done_print(struct life *l, const char *verb)
+{
+	struct card_row row = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(done_words); i++)
+		if (strcmp(done_words[i].verb, verb) == 0)
+			printf(_(done_words[i].text), l->number);
+	if (strcmp(verb, "void") == 0 && ledger_uid_find(l->ledger, l->number, &row, NULL) == 0 &&
+		row.id && row.state == CARD_DONE)
+		printf(_("The ledger still has its card as good: cardspool card void %" PRId64
+			 " --reason TEXT\n"),
+			row.id);
+}
+
 /* The outcome is told whatever it was; a ledger that fails now does not hide what the card said. */
 static int
 life_end(struct life *l, const char *verb, int rc, struct err *e)
@@ -166,7 +192,7 @@ life_end(struct life *l, const char *verb, int rc, struct err *e)
 		hex_build(l->number, l->card.serial, LOGIC_SERIAL_LEN);
 	int told = event_write(l, verb, rc ? "failed" : "done", rc ? &other : e);
 	if (rc == 0 && told == 0)
-		printf(_("chip %s: %s\n"), l->number, verb);
+		done_print(l, verb);
 	return rc ? rc : told;
 }
 

@@ -4,6 +4,7 @@
 # the chip is read by chipdecode.py. Prints one "ok" or "not ok" line a promise; exit status 1 if any is broken.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
+import csv
 import hashlib
 import json
 import os
@@ -442,6 +443,19 @@ def check_made(desk):
         first = desk.cardspool("key", "export-inspector", "--output", keys)
         r = desk.run("chip", "verify", "--offline", keys, *day, uid=uid, mem=changed)
         check("the exported file finds it valid offline", first.returncode == 0 and r.status == 0, r)
+        r = desk.run("chip", "void", uid=uid, mem=changed)
+        cleared = r.image
+        check("a cleared chip whose card is still good in the ledger: how to say so",
+              r.status == 0 and f"card void {card['id']} " in r.out and not any(cleared[16:48]), r)
+        r = desk.run("chip", "verify", *day, uid=uid, mem=cleared)
+        check("it is not genuine", r.status == STATUS["not-genuine"], r)
+        roster = os.path.join(work, "again.csv")
+        with open(roster, "w", encoding="utf-8", newline="") as f:
+            writer = csv.DictWriter(f, RECORD)
+            writer.writeheader()
+            writer.writerow(RECORD)
+        r = desk.run("chip", "personalise", "--template", "special-operation", roster, uid=uid, mem=cleared)
+        check("nor made somebody else's at the desk", r.status == 69 and "issued before" in r.err and r.image == cleared, r)
         cups.cardspool("card", "void", str(card["id"]), "--reason", "test")
         r = desk.run("chip", "verify", *day, uid=uid, mem=changed)
         check("a card declared void is void", r.status == STATUS["void"], r)
