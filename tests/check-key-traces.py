@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """check-key-traces.py - where the keys of cards are after they were written: on the chips, and nowhere else.
 
-A job is run to the point where the machine has no more cards, once through libnfc and once through a real pcscd. Every
-key of every card made so far (16 times A and B, the MAC key) and both masters are computed with the openssl command and
+A job is run to the point where the machine has no more cards, once through libnfc, once through a real pcscd, and once
+with keys that an emulated security module derives, on chips with numbers of 7 bytes. Every key of every card made so far
+(16 times A and B, the MAC key or the module's session keys) and the masters are computed with the openssl command and
 searched for in the memory of all processes of the job, in command lines and environments all the while,
 and in every file of the run. Then processes that hold keys are made to crash: no core.
 
@@ -25,9 +26,11 @@ import chipdecode  # noqa: E402
 import machines  # noqa: E402
 import pcsccups  # noqa: E402
 import privatecups  # noqa: E402
+from privatepcscd import PrivatePcscd  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("builddir", "."))
 READER = "SpringCard H663 Contactless"
+PSAM_READER = "Identiv uTrust 4711 F CL SAM Reader"
 N_CARDS = 3
 IS_ROOT = os.geteuid() == 0
 failed = 0
@@ -106,7 +109,7 @@ class Watch(threading.Thread):
             for p in glob.glob("/proc/[0-9]*"):
                 if int(p[6:]) != me:
                     line = read(p + "/cmdline")
-                    if not line.startswith(b"openssl\0mac"):  # with which this test computes the keys
+                    if not line.startswith((b"openssl\0mac", b"openssl\0enc")):  # with which this test computes the keys
                         self.seen |= {line, read(p + "/environ")}
             self.looks += 1
             time.sleep(0.02)
@@ -128,6 +131,70 @@ def card_keys(access, mac, uid):
             found[key] = f"{uid.hex()} sector {sector} key {letter}"
     found[chipdecode.cmac(mac, b"\x01" + uid + b"\xff\x0cCARDSPOOL-MF1")] = f"{uid.hex()} MAC key"
     return found
+
+
+def triple_des(key, data):
+    done = subprocess.run(["openssl", "enc", "-des-ede", "-e", "-nopad", "-K", key.hex()], input=data, capture_output=True,
+                          check=True)
+    return done.stdout
+
+
+def psam_masters():
+    """As tests/emulator/psam.c has them: usage 1 for keys, 2 for the MAC, version 1."""
+    return [bytes((0x11 * i + 0x40 * usage + 1) & 255 for i in range(16)) for usage in range(2)]
+
+
+def psam_keys(uid):
+    """The same for a card whose keys the module made, by doc/KEYS.md; the module's session keys are secret too."""
+    other = bytes(255 - b for b in (uid + b"\x80" if len(uid) == 7 else uid))
+    steps = [uid + b"\x80", other] if len(uid) == 7 else [uid + other] * 2
+    found, session = {}, []
+    for usage, key in enumerate(psam_masters()):
+        for x in steps:
+            key = triple_des(key, x + bytes(255 - b for b in x))
+            found[key] = f"{uid.hex()} session key, usage {usage + 1}"
+        session.append(key)
+    names = [(s, p) for s in range(16) for p in (0x0A, 0x0B)]
+    blocks = triple_des(session[0], b"".join(bytes([s, p]) + b"CSPOOL" for s, p in names))
+    for i, (sector, purpose) in enumerate(names):
+        found[blocks[8 * i:8 * i + 6]] = f"{uid.hex()} sector {sector} key {'AB'[purpose - 0x0A]}"
+    return found
+
+
+class PsamCups(privatecups.PrivateCups):
+    """With a security module behind a private pcscd; the chips are written through libnfc."""
+
+    def __init__(self, *args, **kw):
+        self.daemon = self.slot = None
+        super().__init__(*args, **kw)
+        with open(self.path("cardspool.conf"), "a", encoding="utf-8") as f:
+            f.write(f"[keys]\nkeys=psam\nmac=psam\npsam-reader={PSAM_READER}\npsam-application=a000000003435301\n")
+        with open(self.path("etc/cups-files.conf"), "a", encoding="utf-8") as f:
+            f.write("PassEnv PCSCLITE_CSOCK_NAME\n")
+
+    def environment(self):
+        env = super().environment()
+        if self.daemon:
+            env["PCSCLITE_CSOCK_NAME"] = self.daemon.socket
+        return env
+
+    def start(self):
+        link = self.path("emu/psam.sock")
+        self.slot = subprocess.Popen([f"{BUILD}/tests/emulator-slot", "psam=" + link], stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, text=True)
+        if self.slot.stdout.readline() != "ready\n":
+            raise privatecups.Failed("the emulated security module did not start")
+        self.daemon = PrivatePcscd(BUILD, [(PSAM_READER, link)]).__enter__()
+        super().start()
+
+    def stop(self):
+        super().stop()
+        if self.slot:
+            self.slot.stdin.close()
+            self.slot.wait()
+            self.slot = None
+        if self.daemon and self.daemon.process:
+            self.daemon.__exit__()
 
 
 def spellings(keys):
@@ -163,7 +230,7 @@ def memory_checks(way, cups, keys, own):
           f"{way}: the job waits with all its processes", names)
     found, denied, looked = [], [], 0
     for pid, name in pids.items():
-        mine = dict(keys) if name == "cardspool-keyd" else {**keys, **own}
+        mine = dict(keys) if name == "cardspool-keyd" and way != "psam" else {**keys, **own}
         try:
             for piece in memory(pid):
                 looked += len(piece)
@@ -173,9 +240,10 @@ def memory_checks(way, cups, keys, own):
     check(not found, f"{way}: no key of a card, nor a master outside keyd, in {looked >> 20} MB of memory", found)
     if IS_ROOT:
         check(not denied and looked > 1 << 20, f"{way}: all of them were looked into", denied)
-        keyd = b"".join(memory(next(p for p, n in pids.items() if n == "cardspool-keyd")))
-        check(all(keyd.count(key) == 1 for key in own), f"{way}: keyd has each master once",
-              [keyd.count(key) for key in own])
+        if way != "psam":  # there the masters are in the module alone
+            keyd = b"".join(memory(next(p for p, n in pids.items() if n == "cardspool-keyd")))
+            check(all(keyd.count(key) == 1 for key in own), f"{way}: keyd has each master once",
+                  [keyd.count(key) for key in own])
     else:
         check({d.split(":")[0] for d in denied} >= {"cardspool-work", "cardspool-keyd", "cardspool-super"},
               f"{way}: nobody may look into them, not even their own user", denied)
@@ -203,31 +271,52 @@ def files_check(way, cups, keys, own):
     check(not found and len(logs) > 10000, f"{way}: no key in {searched} files, CUPS' log at debug2 among them", found)
 
 
-def job_traces(way, cups_class):
+def keys_compute(way, cups):
+    """({key: name} of all cards, {master: name}) once the cards are made."""
+    keys = {}
+    if way != "psam":
+        access, mac = masters(cups)
+        for uid in cards_made(cups):
+            keys.update(card_keys(access, mac, uid))
+        return keys, {access: "access master", mac: "MAC master"}
+    uids = cards_made(cups)
+    for uid in uids:
+        keys.update(psam_keys(uid))
+    check({len(uid) for uid in uids} == {7}, "psam: chips with numbers of 7 bytes", uids)
+    return keys, {key: "master of the module" for key in psam_masters()}
+
+
+def chips_check(way, cups, keys):
+    """The keys on the finished chips are the ones that are searched for."""
+    chips = [read(path) for path in glob.glob(cups.path("out/[0-9]*/chip.mfd"))]
+    have = {chip[64 * s + at:64 * s + at + 6] for chip in chips for s in range(16) for at in (48, 58)}
+    check(len(chips) == N_CARDS and len(have) == 32 * N_CARDS and have <= set(keys),
+          f"{way}: the {len(have)} keys on the chips are those that openssl computes", (len(chips), len(have - set(keys))))
+
+
+def job_traces(way, cups_class, each=33, stock=()):
     machine = machines.MACHINES["dualys3"]
     cups = cups_class(BUILD, ["--model", machine.model, "--serial", "TRACES01", "--hopper", str(N_CARDS),
-                              "--ribbon", f"{machine.ribbon}:200"], script=machine.script(), queue=machine.model,
+                              "--ribbon", f"{machine.ribbon}:200", *stock], script=machine.script(), queue=machine.model,
                       ppd=machine.ppd(BUILD), config_extra=machine.section("TRACES01"), log="debug2")
     watch = Watch()
     try:
         roster = cups.path("home/sample")
         cups.run(os.path.join(BUILD, "cardspool-sample"), roster)
         cups.cardspool("pack", os.path.join(roster, "roster.csv"), "-o", cups.path("home/batch.cards"))
-        cups.make_keys()
+        if way != "psam":
+            cups.make_keys()
         watch.start()
         cups.start()
         cups.add_queue()
         cups.submit(cups.path("home/batch.cards"), f"CardRibbon={machine.ribbon}")
-        access, mac = masters(cups)
-        keys = {}
-        for uid in cards_made(cups):
-            keys.update(card_keys(access, mac, uid))
-        own = {access: "access master", mac: "MAC master"}
-        check(len(keys) == N_CARDS * 33, f"{way}: {N_CARDS} cards, {len(keys)} keys of their own", len(keys))
+        keys, own = keys_compute(way, cups)
+        chips_check(way, cups, keys)
+        check(len(keys) == N_CARDS * each, f"{way}: {N_CARDS} cards, {len(keys)} keys of their own", len(keys))
         pids = memory_checks(way, cups, keys, own)
-        if way == "pcsc":
+        if way != "nfc":
             found = hits(read(cups.daemon.log.name), keys)
-            check(not found, "pcsc: no key in the reader service's log", found)
+            check(not found, f"{way}: no key in the reader service's log", found)
         files_check(way, cups, keys, own)
         for pid in (p for p, n in pids.items() if n == "cardspool-work"):
             os.kill(pid, signal.SIGSEGV)
@@ -297,6 +386,7 @@ def main():
     try:
         job_traces("nfc", privatecups.PrivateCups)
         job_traces("pcsc", pcsccups.with_reader(READER))
+        job_traces("psam", PsamCups, each=36, stock=("--chip", "classic-ev1"))
         desk_traces()
     except privatecups.Refused as refusal:
         print(refusal)

@@ -65,6 +65,11 @@ for kind in ntag213 desfire classic-4k classic-mini; do
 	run encode --kind $kind
 	says chip-type "$kind"
 done
+run encode --uid 04A1B2C3D4E5F6 --kind classic-ev1
+says 'ok proved 1' "an EV1 with 7 bytes"
+run encode --kind classic-ev1-random
+says chip-removed "an EV1 with a random number"
+cmp -s -n 32 -i 16 "$dir/chip" /dev/zero || fail "an EV1 with a random number: something was written"
 run encode --used a0a1a2a3a4a5
 says chip-used "a chip with other keys"
 

@@ -131,8 +131,9 @@ def check_whole(office, way):
     office.map("pass ntag213\n" + MAP)
     numbers = office.fresh(3)
     state, rows = office.print(numbers)
-    check(state == "completed" and not office.wrong(numbers, rows) and len(rows) == 3,
-          f"{way}: three badges, each tag as its record, number and hash in the ledger", (state, office.wrong(numbers, rows)))
+    bad = office.wrong(numbers, rows)
+    check(state == "completed" and not bad and len(rows) == 3,
+          f"{way}: three badges, each tag as its record, number and hash in the ledger", (state, bad))
     uid = rows[0]["uid"]
     story = office.cups.cardspool("ledger", "export").stdout
     notes = [e for e in map(json.loads, story.splitlines()) if "NDEF tag" in json.dumps(e)]
