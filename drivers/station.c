@@ -21,7 +21,10 @@
 #include <unistd.h>
 
 #define ADDRESS_MAX 512
-#define LOCK_FOLDER "/run/lock"
+
+/* Sticky and open to all on any Debian; a machine without the first, as a container, has the
+ * second. */
+static const char *const lock_folders[] = {"/run/lock", "/tmp"};
 
 extern const struct station_driver station_nfc, station_pcsc;
 
@@ -47,6 +50,12 @@ address_node(const char *address, char *out, size_t max)
 	return true;
 }
 
+static const char *
+lock_folder(void)
+{
+	return lock_folders[access(lock_folders[0], X_OK) != 0 && errno == ENOENT];
+}
+
 /* The folder is shared and sticky, where even root may not open another's file with O_CREAT. */
 int
 address_lock_file(const char *kind, const char *address)
@@ -56,7 +65,7 @@ address_lock_file(const char *kind, const char *address)
 
 	hash_bytes(hash, address, strlen(address));
 	hex_build(hex, hash, 8);
-	snprintf(path, sizeof path, LOCK_FOLDER "/cardspool-%s-%s", kind, hex);
+	snprintf(path, sizeof path, "%s/cardspool-%s-%s", lock_folder(), kind, hex);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)
 		fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -87,11 +96,14 @@ station_lock(int *out, const struct station_driver *driver, const char *address,
 			goto refused;
 		}
 	} else {
-		snprintf(named, sizeof named, "%s%s%s", address, realm ? "@" : "", realm ? realm : "");
+		snprintf(named, sizeof named, "%s%s%s", address, realm ? "@" : "",
+			realm ? realm : "");
 		fd = address_lock_file("station", named);
-		if (fd < 0)
+		if (fd < 0) {
+			const char *why = strerror(errno);
 			return err_set(e, ERR_STORAGE, _("The lock of chip reader %s in %s: %s."),
-				address, LOCK_FOLDER, strerror(errno));
+				address, lock_folder(), why);
+		}
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		int saved = errno;
