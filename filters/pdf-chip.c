@@ -1,32 +1,24 @@
 /*
  * pdf-chip.c - the chip of a card whose page asks for it by ~C.
  *
- * Owns the way from the escape's text to a record: fields written out, or a holder's number looked
- * up in the orders that were put aside for this. Guarantees: a record passes the same rules as in a
- * batch; a number that two orders have is refused. On failure nothing is filled; no message quotes
- * what the escape says.
+ * Owns the way from the escape's text to a record: fields written out here, a holder's number
+ * by pdf-orders.c. Guarantees: a record passes the same rules as in a batch. On failure nothing is
+ * filled; no message quotes what the escape says.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include "filters/escape.h"
 #include "filters/ndef.h"
-#include "filters/pdf.h"
+#include "filters/pdf-chip.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PATH_LEN = 4096 };
 
-struct lookup {
-	const char *templates, *orders;
-	const char *number;
-	struct stream_card *card;
-	unsigned found;
-};
-
-static int
-template_find(struct template **out, const char *folder, const char *name, struct err *e)
+int
+pdf_template_find(struct template **out, const char *folder, const char *name, struct err *e)
 {
 	static const char allowed[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -85,7 +77,7 @@ fields_fill(struct stream_card *card, char *text, const char *template, const ch
 		template = value;
 		more = escape_field(&rest, &name, &value);
 	}
-	int rc = template_find(&t, templates, template, e);
+	int rc = pdf_template_find(&t, templates, template, e);
 	if (rc)
 		return rc;
 	const struct schema *s = template_schema(t);
@@ -104,77 +96,16 @@ out:
 	return rc;
 }
 
-/* ---- a number ---- */
-
-static int
-batch_search(struct lookup *l, const char *path, struct err *e)
-{
-	struct batch *batch;
-	struct template *t = NULL;
-	int rc = batch_open(&batch, path, e);
-
-	if (rc)
-		return rc;
-	const struct batch_info *info = batch_info(batch);
-	rc = template_find(&t, l->templates, info->template_name, e);
-	const struct schema *s = rc ? NULL : template_schema(t);
-	for (unsigned n = 1; !rc && s->number_field >= 0 && n <= info->n_records; n++) {
-		struct record rec = {0};
-		if ((rc = batch_record(batch, s, n, &rec, e)))
-			break;
-		if (!strcmp(rec.values[s->number_field], l->number) && !l->found++)
-			rc = stream_card_fill(l->card, t, &rec, e);
-		record_done(&rec, s);
-	}
-	template_close(t);
-	batch_close(batch);
-	return rc;
-}
-
-static int
-number_fill(struct lookup *l, struct err *e)
-{
-	DIR *folder = opendir(l->orders);
-	const struct dirent *entry;
-	char path[PATH_LEN];
-	int rc = 0;
-
-	while (folder && !rc && (entry = readdir(folder))) {
-		size_t len = strlen(entry->d_name);
-		if (entry->d_name[0] == '.' || len < 7 || strcmp(entry->d_name + len - 6, ".cards"))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", l->orders, entry->d_name);
-		rc = batch_search(l, path, e);
-	}
-	if (folder)
-		closedir(folder);
-	if (!rc && !l->found)
-		rc = err_set(e, ERR_MISSING,
-			_("No order in %s has the number that the page's escape ~C asks for. Put "
-			  "the "
-			  "order's batch there, "
-			  "then release the job."),
-			l->orders);
-	if (!rc && l->found > 1)
-		rc = err_set(e, ERR_INPUT,
-			_("The number that the page's escape ~C asks for stands %u times in the "
-			  "orders of %s. Take the "
-			  "old ones away, then release the job."),
-			l->found, l->orders);
-	return rc;
-}
-
 int
 pdf_chip_fill(struct stream_card *card, const char *text, const char *template,
-	const char *templates, const char *orders, struct err *e)
+	const char *templates, struct pdf_orders *orders, struct err *e)
 {
 	char copy[ESCAPE_CHIP_MAX];
 	struct stream_card filled = *card;
-	struct lookup l = {templates, orders, copy, &filled, 0};
 
 	snprintf(copy, sizeof copy, "%s", text);
 	int rc = strchr(copy, '=') ? fields_fill(&filled, copy, template, templates, e)
-				   : number_fill(&l, e);
+				   : pdf_orders_fill(orders, &filled, copy, e);
 	if (!rc)
 		*card = filled;
 	explicit_bzero(copy, sizeof copy);

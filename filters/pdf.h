@@ -81,14 +81,4 @@ int pdf_jail_face(struct pdf_jail *j, unsigned page, const struct pdf_look *look
 	struct escapes *x, struct err *e);
 void pdf_jail_close(struct pdf_jail *j);
 
-/* ---- what ~C says (pdf-chip.c) ---- */
-
-/*
- * Fills the card's chip, record hash and masked words from an escape's text: fields for template
- * (may be NULL; the first field may be template=NAME), or a number that one of the batches in the
- * folder orders has. ERR_INPUT, ERR_MISSING; messages do not quote the text.
- */
-int pdf_chip_fill(struct stream_card *card, const char *text, const char *template,
-	const char *templates, const char *orders, struct err *e);
-
 #endif

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/filter-job.h"
+#include "filters/pdf-chip.h"
 #include "filters/pdf.h"
 
 #include <glib.h>
@@ -28,7 +29,8 @@ struct filter {
 	unsigned n_pages;
 	unsigned *pages; /* the wanted ones, in order */
 	size_t n_wanted;
-	char *templates, *orders;
+	char *templates, *folder;
+	struct pdf_orders *orders;
 	struct stream_job stream;
 };
 
@@ -353,7 +355,8 @@ job_begin(void *filter, int argc, char **argv, struct err *e)
 	if (!rc)
 		rc = pages_choose(f, e);
 	f->templates = filter_job_folder("templates", PKGDATADIR "/templates");
-	f->orders = filter_job_folder("orders", LOCALSTATEDIR "/spool/cardspool/orders");
+	f->folder = filter_job_folder("orders", LOCALSTATEDIR "/spool/cardspool/orders");
+	f->orders = pdf_orders_create(f->templates, f->folder);
 	if (!rc)
 		rc = pages_check(f, e);
 	if (!rc)
@@ -367,7 +370,8 @@ filter_done(struct filter *f)
 	pdf_jail_close(f->jail);
 	free(f->pages);
 	g_free(f->templates);
-	g_free(f->orders);
+	pdf_orders_destroy(f->orders);
+	g_free(f->folder);
 	filter_job_done(&f->job);
 }
 
