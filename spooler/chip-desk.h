@@ -1,6 +1,6 @@
 /*
  * chip-desk.h - one card at a desk reader: the words of the call, what is on the chip, what is
- * known of it. Only chip-*.c, cmd-chip*.c and inspector.c use it.
+ * known of it. Only chip-*.c, cmd-chip*.c, cmd-station.c and inspector.c use it.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */

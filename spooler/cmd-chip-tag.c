@@ -123,7 +123,9 @@ tag_write(struct tagging *t, struct err *e)
 	if (same && (!t->lock || t->tag.locked))
 		return 0;
 	if (t->tag.message_len && !same && !t->replace)
-		return fault_set(e, FAULT_CHIP_USED, "the tag holds another message; --replace");
+		return fault_say(e, FAULT_CHIP_USED, "the tag holds another message",
+			_("This tag holds another message. Nothing was written; with --replace it "
+			  "is written over."));
 	int rc = ledger_open(&t->ledger, config_ledger(t->config), LEDGER_WRITE, e);
 	if (rc == 0)
 		rc = tag_event(t, "begun", e);
@@ -168,6 +170,9 @@ tag_show(struct tagging *t, struct err *e)
 	return rc;
 }
 
+/* As drivers/type2.c says it. */
+static const char tag_locked[] = "the tag is locked";
+
 static int
 chip_tag_run(int argc, char **argv, struct err *e)
 {
@@ -185,7 +190,7 @@ chip_tag_run(int argc, char **argv, struct err *e)
 		rc = err_set(e, ERR_USAGE,
 			_("No chip reader is set; name one with --station or in cardspool.conf."));
 	if (rc == 0)
-		rc = station_open(&t.station, address, e);
+		rc = desk_station(&t.station, address, e);
 	if (rc == 0)
 		rc = type2_read(t.station, config_chip_wait_ms(t.config), &t.tag, e);
 	hex_build(t.uid, t.tag.id.uid, t.tag.id.uid_len);
@@ -201,7 +206,10 @@ chip_tag_run(int argc, char **argv, struct err *e)
 		schema_destroy(t.schema);
 	if (t.config)
 		config_destroy(t.config);
-	return rc;
+	if (rc && e && e->fault == FAULT_CHIP_USED && strcmp(e->raw, tag_locked) == 0)
+		rc = fault_say(e, FAULT_CHIP_USED, tag_locked,
+			_("This tag is locked: nobody can change it any more. Take another one."));
+	return desk_words(rc, e);
 }
 
 const struct command commands_chip_tag[] = {

@@ -15,7 +15,6 @@
 #include <openssl/rand.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { PATH_LEN = 4096 };
@@ -331,42 +330,12 @@ key_retire(int argc, char **argv, struct err *e)
 
 /* ---- two parts ---- */
 
-/* A line without its end; a terminal does not show it. */
-static int
-line_secret(char *out, size_t max, const char *prompt, struct err *e)
-{
-	struct termios before, quiet;
-	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-	size_t n = 0;
-	char c;
-
-	if (terminal) {
-		quiet = before;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-		printf("%s: ", prompt);
-		fflush(stdout);
-	}
-	/* Unbuffered: no copy of a key stays in a stream's buffer. */
-	while (n < max && read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
-		out[n++] = c;
-	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		putchar('\n');
-	}
-	if (n == max)
-		return err_set(e, ERR_INPUT, _("A part of a key has %d hexadecimal digits."),
-			2 * MASTER_KEY_LEN);
-	out[n] = '\0';
-	return 0;
-}
-
 static int
 half_enter(uint8_t out[MASTER_KEY_LEN], const char *prompt, struct err *e)
 {
 	char line[4 * MASTER_KEY_LEN];
 	size_t n = 0;
-	int rc = line_secret(line, sizeof line, prompt, e);
+	int rc = secret_line(line, sizeof line, prompt, e);
 
 	/* Groups may be set apart by blanks, as they stand on paper. */
 	for (size_t i = 0; rc == 0 && line[i]; i++)

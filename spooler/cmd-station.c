@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/chip-desk.h"
 
 #include "drivers/pcsc.h"
 
@@ -59,7 +59,7 @@ station_look(const char *address, unsigned wait_ms, struct err *e)
 {
 	struct station *s = NULL;
 	struct chip_id id;
-	int rc = station_open(&s, address, e);
+	int rc = desk_station(&s, address, e);
 
 	if (rc != 0)
 		return rc;
@@ -73,7 +73,7 @@ station_look(const char *address, unsigned wait_ms, struct err *e)
 		printf(_("The chip reader answers; a chip with a number of %zu bytes lies "
 			 "there.\n"),
 			id.uid_len);
-	return rc;
+	return desk_words(rc, e);
 }
 
 static int

@@ -60,6 +60,10 @@ uint32_t keypart_login(void);
 /* No core dump, no debugger, nothing paged out: for a process that is about to hold keys. */
 void keys_guard(void);
 
+/* secret-line.c: a line of standard input, without its end; a terminal shows the prompt and not the
+ * line. ERR_INPUT: longer than max - 1, or broken off. */
+int secret_line(char *out, size_t max, const char *prompt, struct err *e);
+
 /* Where keyd takes keys and MACs from. */
 struct keyd_setup {
 	char key_path[4096];

@@ -12,9 +12,11 @@ import io
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -201,6 +203,25 @@ def terminal_quiet(lab):
     lab.said += seen
     check("at a terminal the digits are not shown", status == 0 and b"check value" in seen
           and SECOND[0][:8].encode() not in seen, seen)
+
+
+def terminal_kept(lab):
+    """Somebody breaks off: the terminal shows again what is typed, and nothing is kept."""
+    for number in signal.SIGINT, signal.SIGTERM:
+        master, slave = pty.openpty()
+        p = subprocess.Popen([f"{BUILD}/cardspool", "key", "part", "--first", lab.path("off")], stdin=slave, stdout=slave,
+                             stderr=slave, env=dict(os.environ, CARDSPOOL_CONF=lab.conf, LC_ALL="C.UTF-8"))
+        seen = b""
+        while b"key:" not in seen:
+            seen += os.read(master, 1024)
+        quiet = not termios.tcgetattr(slave)[3] & termios.ECHO
+        p.send_signal(number)
+        status = p.wait(30)
+        shows = bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+        check(f"{number.name}: the terminal shows again what is typed", quiet and shows and status == 65
+              and not os.path.exists(lab.path("off.part")), (quiet, shows, status))
+        os.close(slave)
+        os.close(master)
 
 
 def torn(lab):
@@ -450,6 +471,7 @@ def main():
     try:
         access, mac = keys_entered(lab)
         terminal_quiet(lab)
+        terminal_kept(lab)
         sealed_kept(lab)
         lab.start()
         roster(lab)
