@@ -118,6 +118,9 @@ struct batch {
 int batch_damaged(const struct batch *b, struct err *e, const char *what);
 /* The same about one entry: photos/0007.jpg tells the record. */
 int batch_entry_damaged(const struct batch *b, struct err *e, const char *name, const char *what);
+/* Appends a photo of the loaded chunk, of at most max bytes, proved; name is for messages. */
+int batch_photo_read(const struct batch *b, const struct batch_photo *photo, const char *name,
+	struct buf *out, size_t max, struct err *e);
 /* kind: first letter of the suffix; one that is none counts as jpg. */
 void batch_photo_name(char out[BATCH_NAME_MAX], unsigned number, char kind);
 /* Makes the chunk (from 0) the loaded one: its rows, its lines of photos.sha256, both proved, and
