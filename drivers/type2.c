@@ -321,21 +321,22 @@ plan_fits(uint8_t want[TYPE2_USER_MAX], const struct type2_tag *t, const uint8_t
 	return pages_foreign(t->user, want, lead_len, t->capacity, resume) <= most;
 }
 
-/* What is to stand on the tag; *at: the message's TLV. A torn page may have taken the lead bytes
- * with it: then they are those of a new tag. */
+/*
+ * What is to stand on the tag; *at: the message's TLV. What an interrupted tag has before it cannot
+ * be believed where it shares a page with the TLV, for that page may be torn: the bytes of a new
+ * tag are taken then, and a tag that began otherwise is given up.
+ */
 static int
 plan_build(uint8_t want[TYPE2_USER_MAX], size_t *at, const struct type2_tag *t,
 	const struct tag_image *image, bool resume, struct err *e)
 {
 	const struct tag_kind *kind = tag_kind_find(t->capacity);
 
+	*at = resume && kind ? kind->lead_len : t->tlv_at;
+	if (plan_fits(want, t, resume && kind ? kind->lead : t->user, *at, image, resume, resume))
+		return 0;
 	*at = t->tlv_at;
-	if (plan_fits(want, t, t->user, *at, image, resume, 0))
-		return 0;
-	if (resume && plan_fits(want, t, t->user, *at, image, true, 1))
-		return 0;
-	*at = kind ? kind->lead_len : 0;
-	if (resume && kind && plan_fits(want, t, kind->lead, *at, image, true, 1))
+	if (resume && *at % PAGE == 0 && plan_fits(want, t, t->user, *at, image, true, 1))
 		return 0;
 	return fault_set(e, FAULT_CHIP_USED, "the tag holds other data");
 }

@@ -194,6 +194,80 @@ test_ndef(void **state)
 	schema_destroy(s);
 }
 
+/* A map of text records whose message has that many bytes. */
+static struct ndef_map *
+tag_map(const struct schema *s, const char *pass, size_t len, int *rc, struct err *e)
+{
+	char map[2048], text[401] = {0};
+	struct ndef_map *m;
+	memset(text, 'x', sizeof text - 1);
+	int n = snprintf(map, sizeof map, "%s\n", pass);
+
+	/* A record's head has 4 bytes, or 7, and 3 for the language; a line may be too short. */
+	for (size_t left = len; left > 0;) {
+		const size_t record = left > 400 ? 200 : left, head = record > 262 ? 10 : 7;
+		n += snprintf(map + n, sizeof map - (size_t)n, "text zh %.*s\n",
+			(int)(record - head), text);
+		left -= record;
+	}
+	*rc = ndef_map_parse(&m, (const uint8_t *)map, (size_t)n, "ndef.map", s, e);
+	return m;
+}
+
+/* What fits is taken, one byte more is refused; the sizes are the data sheets'. */
+static void
+test_tag(void **state)
+{
+	static const struct {
+		const char *pass;
+		unsigned capacity;
+		size_t most;
+	} rows[] = {
+		{"pass ultralight", 48, 46},
+		{"pass ntag213 lock", 144, 137},
+		{"pass ntag215", 496, 492},
+		{"pass ntag216", 872, 868},
+	};
+	static const char *const wrong[] = {"pass", "pass ntag214", "pass ntag213 block",
+		"pass ntag213 lock twice", "pass ntag213\npass ntag213"};
+	struct schema *s = schema_special();
+	struct record r;
+	int rc;
+
+	(void)state;
+	assert_int_equal(record_create(&r, s, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (int more = 0; more < 2; more++) {
+			struct err e = {0};
+			struct tag_image t;
+			struct ndef_map *m =
+				tag_map(s, rows[i].pass, rows[i].most + (size_t)more, &rc, &e);
+			assert_int_equal(rc, 0);
+			assert_true(ndef_map_pass(m));
+			assert_int_equal(tag_image_build(&t, m, s, &r, &e), more ? ERR_INPUT : 0);
+			assert_int_equal(tag_image_valid(&t), !more);
+			if (more) {
+				assert_non_null(strstr(e.text, "ndef.map"));
+			} else {
+				assert_int_equal(t.capacity, rows[i].capacity);
+				assert_int_equal(t.len, rows[i].most);
+				assert_int_equal(t.lock, i == 1);
+			}
+			ndef_map_destroy(m);
+		}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct err e = {0};
+		assert_null(tag_map(s, wrong[i], 20, &rc, &e));
+		assert_int_equal(rc, ERR_INPUT);
+		assert_non_null(strstr(e.text, "ndef.map: line"));
+	}
+	struct ndef_map *m = tag_map(s, "", 20, &rc, NULL);
+	assert_false(ndef_map_pass(m));
+	ndef_map_destroy(m);
+	record_done(&r, s);
+	schema_destroy(s);
+}
+
 /* ---- damage ---- */
 
 static uint32_t
@@ -221,7 +295,7 @@ static void
 test_damage(void **state)
 {
 	static const char old_map[] = "证号 32 20\n姓名 64 26\n",
-			  ndef_text[] = "uri tel:{联系电话}\nvcard FN "
+			  ndef_text[] = "pass ntag213 lock\nuri tel:{联系电话}\nvcard FN "
 					"{姓名}\ntext zh {性别}\n";
 	static const char message[] =
 		"\x91\x01\x05U\x04x.yz\x12\x0a\x04text/vcardABCD\x51\x01\x04T\x02zhx";
@@ -272,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_review),
 		cmocka_unit_test(test_ndef),
+		cmocka_unit_test(test_tag),
 		cmocka_unit_test(test_damage),
 	};
 
