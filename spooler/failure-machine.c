@@ -119,8 +119,8 @@ event_time(struct ledger *l, int64_t seq, int64_t *at, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
-/* The first event of the period: events lie in the order of time, but for a clock that was set. */
-static int
+/* Events lie in the order of time, but for a clock that was set. */
+int
 event_first(struct ledger *l, int64_t from_ms, int64_t *seq, struct err *e)
 {
 	sqlite3_stmt *s = ledger_statement(l, "SELECT coalesce(max(seq), 0) FROM event", e);

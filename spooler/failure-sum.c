@@ -94,6 +94,7 @@ cause_of(struct report *r, const char *code)
 
 struct walk {
 	struct report *r;
+	const struct ribbon_loads *loads;
 	uint32_t
 		*clear_s; /* how many were cleared after so many seconds; longer ones in the last */
 	int64_t clear_ms, overdue_ms;
@@ -175,6 +176,7 @@ walk_record(struct walk *w, const struct walk_row *f)
 		r->waiting_since_ms = f->at;
 	walk_bin(w, f->at, kind);
 	walk_machine(w, f, kind);
+	ribbon_failure(w->loads, r, f->serial, f->at);
 	walk_clear(w, f, cause);
 }
 
@@ -242,9 +244,9 @@ walk_prepare(struct ledger *l, struct report *r, sqlite3_stmt **s, struct err *e
 }
 
 static int
-failures_walk(struct ledger *l, struct report *r, struct err *e)
+failures_walk(struct ledger *l, struct report *r, const struct ribbon_loads *loads, struct err *e)
 {
-	struct walk w = {.r = r, .overdue_ms = overdue_before_ms(l, r->months)};
+	struct walk w = {.r = r, .loads = loads, .overdue_ms = overdue_before_ms(l, r->months)};
 	sqlite3_stmt *s = NULL;
 	int rc;
 
@@ -354,10 +356,16 @@ rows_gather(struct ledger *l, struct report *r, size_t n_rows, struct err *e)
 static int
 report_sum(struct ledger *l, struct report *r, size_t n_rows, struct err *e)
 {
-	int rc = failures_walk(l, r, e);
+	struct ribbon_loads *loads = NULL;
+	int rc = ribbon_loads_read(l, r, &loads, e);
 
 	if (rc == 0)
+		rc = failures_walk(l, r, loads, e);
+	if (rc == 0)
 		rc = report_machines(l, r, e);
+	if (rc == 0)
+		rc = ribbon_lots_sum(loads, l, r, e);
+	ribbon_loads_destroy(loads);
 	if (rc == 0)
 		rc = rows_gather(l, r, n_rows, e);
 	if (rc == 0)

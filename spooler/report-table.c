@@ -93,16 +93,25 @@ wear_row(const struct report *r, enum language l, size_t i, struct report_cell *
 
 /* ---- ribbon lots ---- */
 
+/* Only "not recorded" is no table. */
 static size_t
 lots_count(const struct report *r)
 {
-	return 0 * r->n;
+	return r->n_lots == 1 && !r->lots[0].lot[0] ? 0 : r->n_lots;
 }
 
 static void
 lot_row(const struct report *r, enum language l, size_t i, struct report_cell *cells)
 {
-	(void)r, (void)l, (void)i, (void)cells;
+	const struct report_lot *lot = &r->lots[i];
+
+	cell_put(&cells[0], 0, "%s", lot->lot[0] ? lot->lot : say(l, "not recorded"));
+	cell_put(&cells[1], 0, "%u", lot->cards);
+	cell_put(&cells[2], 0, "%u", lot->failures);
+	if (lot->cards)
+		cell_put(&cells[3], 0, "%.1f", per_thousand(lot->failures, lot->cards));
+	else
+		cell_put(&cells[3], 0, "-");
 }
 
 /* ---- causes ---- */
@@ -205,8 +214,8 @@ const struct report_table report_tables[REPORT_TABLES] = {
 		"Prints are those of this ledger. A head that was replaced is not known to it.",
 		COLUMNS(wear_columns), machines_count, wear_row},
 	[REPORT_LOTS] = {"By ribbon lot",
-		"Not recorded: the printers do not report the lot of a ribbon.", NULL,
-		COLUMNS(lot_columns), lots_count, lot_row},
+		"Not recorded: the printers do not report it. Enter it with: cardspool ribbon load",
+		NULL, COLUMNS(lot_columns), lots_count, lot_row},
 	[REPORT_CAUSES] = {"Mean time to clear, by cause", NULL, NULL, COLUMNS(cause_columns),
 		causes_count, cause_row},
 	[REPORT_RECORDS] = {"Records", NULL, NULL, COLUMNS(record_columns), records_count,

@@ -49,6 +49,12 @@ struct report_machine {
 	int64_t prints, head_life;          /* over all time; rated life */
 	int64_t cleaned_ms, since_cleaning; /* 0: not in the period; good cards since then */
 };
+enum { RIBBON_LOT_MAX = 32, REPORT_LOTS_MAX = 64 };
+#define RIBBON_LOADED "ribbon-loaded"
+struct report_lot {
+	char lot[RIBBON_LOT_MAX + 1]; /* "": not recorded */
+	unsigned cards, failures;
+};
 struct report_row {
 	struct failure_row failure;
 	int64_t reviewed_ms;
@@ -70,6 +76,8 @@ struct report {
 	unsigned n_causes, n_machines, clear_bins[CLEAR_BINS];
 	struct report_cause causes[REPORT_CAUSES_MAX]; /* most frequent first */
 	struct report_machine machines[REPORT_MACHINES_MAX];
+	unsigned n_lots; /* 0: no lot was ever entered */
+	struct report_lot lots[REPORT_LOTS_MAX];
 	struct report_row *rows; /* the newest; malloc'd */
 	size_t n_rows;
 	int64_t waiting_since_ms; /* of the oldest record without a review; 0: none */
@@ -84,6 +92,22 @@ void report_done(struct report *r);
 struct report_machine *report_machine_of(struct report *r, const char *serial, const char *model);
 /* Cards, work and cleanings of the period, prints of the heads. */
 int report_machines(struct ledger *l, struct report *r, struct err *e);
+/* The number of the first event of the period, or of the next that would be. */
+int event_first(struct ledger *l, int64_t from_ms, int64_t *seq, struct err *e);
+
+/* ---- ribbon lots (failure-lot.c) ---- */
+
+/* ERR_USAGE: no lot. */
+int ribbon_load(struct ledger *l, const char *serial, const char *lot, struct err *e);
+int ribbon_known(struct ledger *l, const char *serial, struct err *e); /* ERR_MISSING */
+struct ribbon_loads;
+int ribbon_loads_read(struct ledger *l, struct report *r, struct ribbon_loads **out, struct err *e);
+void ribbon_loads_destroy(struct ribbon_loads *loads);
+void ribbon_failure(
+	const struct ribbon_loads *loads, struct report *r, const char *serial, int64_t at);
+/* Cards by lot; lots without anything leave. After report_machines. */
+int ribbon_lots_sum(
+	const struct ribbon_loads *loads, struct ledger *l, struct report *r, struct err *e);
 
 /* ---- charts (chart.c) on a canvas (chart-svg.c, chart-cairo.c) ---- */
 

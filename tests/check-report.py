@@ -119,6 +119,19 @@ def main(folder):
         pages = [int(n) for n in re.findall(r"(?:Page|页) (\d+) / \d+\s*$", text, re.M)]
         check(f"{language}: its pages are numbered", pages and pages == list(range(1, len(pages) + 1)), pages)
 
+    # Ribbon lots: a person enters them.
+    check("failures are counted by the lots that were entered", "R2601" in page.text and "R2602" in page.text
+          and "Not recorded" not in page.text)
+    done = run(CARDSPOOL, "ribbon", "load", "60001377", "--lot", "X-17", "--ledger", ledger)
+    check("a lot is entered", done.returncode == 0 and "X-17" in done.stdout, done.stderr)
+    for what, status, *words in (("an unknown machine", 66, "NOBODY", "--lot", "X"), ("no lot", 64, "60001377"),
+                                 ("an empty lot", 64, "60001377", "--lot", ""), ("a control character", 64, "60001377", "--lot", "a\x1bb"),
+                                 ("bytes that are no text", 64, "60001377", "--lot", b"\xff\xfe")):
+        done = run(CARDSPOOL, "ribbon", "load", *words, "--ledger", ledger)
+        check(f"ribbon load, {what}: status {status}", done.returncode == status and done.stderr.count("\n") == 1,
+              (done.returncode, done.stderr))
+    check("the ledger still holds", run(CARDSPOOL, "ledger", "verify", "--ledger", ledger).returncode == 0)
+
     # One machine, and periods with nothing in them.
     done, path = report("one.html", *period, "--machine", "60001377")
     want = sums(ledger, f"at >= {begin} AND at < {end} AND serial = '60001377'")

@@ -13,7 +13,7 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/failure.h"
+#include "spooler/report.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -64,7 +64,8 @@ struct history {
 	struct err e;
 	uint64_t random;
 	unsigned cards_a_day, n_orders, n_cards, n_failures, n_reviews;
-	unsigned weekday;
+	unsigned weekday, days;
+	unsigned lots[ARRAY_LEN(machines)]; /* the ribbon in each machine */
 	bool bad_ribbon, reviews;
 	const char *raw; /* in place of each machine's reply, "" none */
 };
@@ -130,7 +131,7 @@ mishap_draw(struct history *h, const struct machine *m)
 		if (h->weekday == 1 && strcmp(mishaps[i].code, "jam-feeding") == 0)
 			rate *= 3;
 		if (h->bad_ribbon && strcmp(mishaps[i].step, "print") == 0 && m == &machines[0])
-			rate *= 4;
+			rate *= 10;
 		sum += rate;
 		if (at < sum)
 			return &mishaps[i];
@@ -279,6 +280,24 @@ day_review(struct history *h, int64_t day)
 	free(ids);
 }
 
+/* Each machine's ribbons are of one lot for a while; the bad ones are of a lot of their own. */
+static void
+ribbons_load(struct history *h)
+{
+	char lot[24];
+
+	for (unsigned m = 0; m < ARRAY_LEN(machines); m++) {
+		unsigned now = h->bad_ribbon && m == 0 ? 99 : h->days / 20 + 1;
+
+		if (now == h->lots[m])
+			continue;
+		h->lots[m] = now;
+		snprintf(lot, sizeof lot, "R26%02u", now);
+		must(h, ribbon_load(h->ledger, machines[m].serial, lot, &h->e));
+	}
+	h->days++;
+}
+
 static void
 day_make(struct history *h, int64_t day, bool reviewed)
 {
@@ -290,6 +309,7 @@ day_make(struct history *h, int64_t day, bool reviewed)
 	boot_ms = morning - 20 * MINUTE_MS;
 	now_ms = morning;
 	snprintf(h->ledger->boot, sizeof h->ledger->boot, "start-%lld", (long long)day);
+	ribbons_load(h);
 	if (reviewed)
 		for (int64_t back = 3; back >= 1; back--)
 			day_review(h, day - back);

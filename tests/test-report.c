@@ -207,6 +207,72 @@ test_many_causes(void **state)
 	report_done(&r);
 }
 
+/* Before the first entry nothing is guessed; the moment of an entry belongs to the new ribbon. */
+static void
+test_lots(void **state)
+{
+	struct bench *b = *state;
+	struct report r;
+
+	record(b, "A", "no-chip", 1);
+	gather(b, &r, START, START + 9 * DAY, 0);
+	assert_int_equal(report_tables[REPORT_LOTS].count(&r), 0);
+	report_done(&r);
+	now_ms = START + DAY;
+	assert_int_equal(ribbon_load(b->ledger, "A", "R1", &b->e), 0);
+	record(b, "A", "no-chip", 1);
+	record(b, "B", "no-chip", 1);
+	now_ms = START + 2 * DAY;
+	record(b, "A", "no-chip", 1);
+	assert_int_equal(ribbon_load(b->ledger, "A", "R2", &b->e), 0);
+	assert_int_equal(ribbon_load(b->ledger, "B", "R1", &b->e), 0);
+	now_ms = START + 3 * DAY;
+	record(b, "A", "no-chip", 1);
+	record(b, "B", "no-chip", 1);
+	gather(b, &r, START, START + 9 * DAY, 0);
+	assert_int_equal(r.n_lots, 3);
+	assert_string_equal(r.lots[0].lot, "");
+	assert_int_equal(r.lots[0].failures, 2);
+	assert_string_equal(r.lots[1].lot, "R1");
+	assert_int_equal(r.lots[1].failures, 2);
+	assert_string_equal(r.lots[2].lot, "R2");
+	assert_int_equal(r.lots[2].failures, 2);
+	report_done(&r);
+	/* The ribbon of before the period is the one that is in. */
+	gather(b, &r, START + 3 * DAY - 1, START + 9 * DAY, 0);
+	assert_int_equal(r.n_lots, 2);
+	assert_int_equal(r.lots[0].failures + r.lots[1].failures, 2);
+	report_done(&r);
+	assert_int_equal(ribbon_load(b->ledger, "A", "", &b->e), ERR_USAGE);
+	assert_int_equal(ribbon_load(b->ledger, "A", "R\x1b[2J", &b->e), ERR_USAGE);
+	assert_int_equal(
+		ribbon_load(b->ledger, "A", "123456789012345678901234567890123", &b->e), ERR_USAGE);
+}
+
+/* More lots than there is room: the rest stands together, and none is lost. */
+static void
+test_many_lots(void **state)
+{
+	struct bench *b = *state;
+	struct report r;
+	unsigned sum = 0;
+	char lot[16];
+
+	for (int i = 0; i < REPORT_LOTS_MAX + 9; i++) {
+		snprintf(lot, sizeof lot, "R%03d", i);
+		assert_int_equal(ribbon_load(b->ledger, "A", lot, &b->e), 0);
+		now_ms += 1000;
+		record(b, "A", "no-chip", 1);
+		now_ms += 1000;
+	}
+	gather(b, &r, START, START + DAY, 0);
+	assert_in_range(r.n_lots, REPORT_LOTS_MAX - 1, REPORT_LOTS_MAX);
+	for (unsigned i = 0; i < r.n_lots; i++)
+		sum += r.lots[i].failures;
+	assert_int_equal(sum, REPORT_LOTS_MAX + 9);
+	report_done(&r);
+}
+
 /* ---- words ---- */
 
 static void
@@ -293,6 +359,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_period, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_machines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_causes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lots, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_lots, setup, teardown),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_escape),
 	};
