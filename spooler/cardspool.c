@@ -19,7 +19,8 @@ static const struct command *const command_tables[] = {commands_batch, commands_
 	commands_template, commands_design, commands_printer, commands_chip, commands_chip_change, commands_chip_tag, commands_key,
 	commands_chip_life,
 	commands_station, commands_ledger, commands_card, commands_fault,
-	commands_failure, commands_person, commands_report, commands_ribbon, commands_web};
+	commands_failure, commands_person, commands_report, commands_ribbon, commands_web,
+	commands_metrics};
 
 static void
 command_line_print(const struct command *c, bool with_help)

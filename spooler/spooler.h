@@ -743,6 +743,7 @@ extern const struct command commands_person[];   /* person */
 extern const struct command commands_report[];   /* failure report */
 extern const struct command commands_ribbon[];   /* ribbon load */
 extern const struct command commands_web[];      /* web */
+extern const struct command commands_metrics[];  /* metrics */
 extern const struct command commands_fault[];    /* fault list */
 extern const struct command commands_station[];  /* station list, station check */
 extern const struct command commands_key[];      /* key create */

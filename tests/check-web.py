@@ -336,6 +336,34 @@ def refusals(shop, form):
     check("strange names are only wrong", all(s in (403, 400) for s in status), status)
 
 
+def metrics(shop):
+    """The text file for Prometheus against what the other commands say."""
+    path = os.path.join(shop.folder, "cards.prom")
+    done = shop.cs("metrics", "-o", path)
+    check("metrics are written", done.returncode == 0 and not done.stdout, done.stderr)
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    form = re.compile(r'[a-z_]+(\{[a-z]+="(?:[^"\\]|\\.)*"(,[a-z]+="(?:[^"\\]|\\.)*")*\})? -?\d+')
+    odd = [line for line in lines if not line.startswith("# ") and not form.fullmatch(line)]
+    check("every line has the form", lines and not odd, odd)
+    value = {line.rsplit(" ", 1)[0]: int(line.rsplit(" ", 1)[1]) for line in lines if line[0] != "#"}
+    records = shop.records()
+    for code in {r["code"] for r in records}:
+        check(f"failures by cause: {code}", value.get(f'cardspool_failures{{cause="{code}"}}') ==
+              sum(r["code"] == code for r in records))
+    check("reviews waiting", value["cardspool_reviews_waiting"] == sum(r["review"] == 0 for r in records))
+    check("failures open", value["cardspool_failures_open"] == sum(r["cleared"] == 0 for r in records))
+    done = shop.cs("card", "list", "--state", "done", "--json")
+    good = done.stdout.count('"state":"done"')
+    check("good cards", good > 0 and sum(n for k, n in value.items() if 'outcome="good"' in k) == good, good)
+    check("CUPS is said to be away", value["cardspool_cups_up"] == 0)
+    os.unlink(path)
+    os.mkdir(path)
+    done = shop.cs("metrics", "-o", path)
+    check("where nothing can be written: one line", done.returncode == 74 and done.stderr.count("\n") == 1, done)
+    os.rmdir(path)
+
+
 def hostile(shop):
     """Text of a printer and of an order that wants to be a mark."""
     bad = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -396,9 +424,12 @@ def main(folder):
         check("forty silent visitors keep nobody out", Visitor(shop).get("/sign-in").status == 200)
         for s in crowd:
             s.close()
-        check("SIGTERM ends it well", shop.stop() == 0)
+        hostile(shop)
+        code = shop.stop()
+        check("SIGTERM ends it well, with nothing said", code == 0 and not shop.said, (code, shop.said))
     finally:
         shop.stop()
+    metrics(shop)
     # A session's end: only that it ends is timed, never that it lasts.
     with open(shop.conf, "a", encoding="utf-8") as f:
         f.write("[web]\nidle-s = 1\nhost = cards.example.org\n")

@@ -60,7 +60,7 @@ class Shop:
         if not self.server:
             return None
         self.server.terminate()
-        self.server.communicate(timeout=WAIT)
+        self.said = self.server.communicate(timeout=WAIT)[1]
         code, self.server = self.server.returncode, None
         return code
 
