@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ASKED_CARDS_MAX = 1000000 };
+
 struct look {
 	const struct usb_printer *usb;
 	char uri[512];
@@ -28,6 +30,9 @@ struct look {
 	bool recorded;
 	struct tally tally;
 	struct failure_row last;
+	unsigned missing; /* cards of its jobs that were begun and are not over */
+	struct fit fit;   /* these, or as many as were asked for, against what is left */
+	char fit_text[ERR_TEXT_MAX];
 };
 
 /* ---- the queue ---- */
@@ -85,18 +90,56 @@ visit_last(void *ctx, const struct failure_row *f)
 	return 0;
 }
 
+struct missing {
+	struct ledger *ledger;
+	const char *serial;
+	unsigned cards;
+};
+
+static int
+visit_missing(void *ctx, const struct job_row *job)
+{
+	struct missing *m = ctx;
+	struct tally t;
+	struct err ignored;
+
+	if (strcmp(job->printer_serial, m->serial) == 0 &&
+		(strcmp(job->state, "active") == 0 || strcmp(job->state, "held") == 0) &&
+		ledger_tally(m->ledger, job->uuid, &t, &ignored) == 0 && t.good < job->n_cards)
+		m->cards += job->n_cards - t.good;
+	return 0;
+}
+
+/* cards 0: those of the jobs that were begun. A set of panels a card, as nearly every ribbon has.
+ */
+static void
+fit_look(struct look *l, const struct printer_model *model, unsigned cards)
+{
+	const char *name = l->st.ribbon.name;
+	const struct ribbon *ribbon = ribbon_find(name[0] ? name : "ymcko");
+
+	if (!l->answered || !ribbon)
+		return;
+	fit_count(&l->fit, &l->st, model, ribbon, false, cards ? cards : l->missing);
+	fit_text(&l->fit, name[0] ? name : _("inside"), l->fit_text, sizeof(l->fit_text));
+}
+
 static void
 ledger_look(struct look *l, const struct config *config, const struct printer_model *model)
 {
 	struct ledger *ledger;
+	struct missing m = {.serial = l->usb->name};
 	struct wear wear = {0};
 	struct err ignored;
 
 	if (ledger_open(&ledger, config_ledger(config), LEDGER_READ, &ignored) == 0) {
+		m.ledger = ledger;
 		l->recorded =
 			ledger_wear(ledger, l->usb->name, &wear, &ignored) == 0 &&
 			ledger_tally_printer(ledger, l->usb->name, &l->tally, &ignored) == 0 &&
-			failure_list(ledger, NULL, visit_last, l, &ignored) == 0;
+			failure_list(ledger, NULL, visit_last, l, &ignored) == 0 &&
+			ledger_jobs(ledger, NULL, visit_missing, &m, &ignored) == 0;
+		l->missing = m.cards;
 		ledger_close(ledger);
 	}
 	if (l->answered)
@@ -126,6 +169,10 @@ state_print(const struct look *l)
 		printf("  %s cupsenable %s\n", _("to go on:"), l->queue);
 	if (l->jobs >= 0)
 		printf("  %s: %d\n", _("jobs waiting"), l->jobs);
+	if (l->missing > 0)
+		printf("  %s: %u\n", _("cards of begun jobs still to make"), l->missing);
+	if (l->fit_text[0])
+		printf("  %s\n", l->fit_text);
 }
 
 static void
@@ -245,6 +292,11 @@ look_json(const struct look *l)
 		json_pack("{s:s, s:s, s:o, s:s, s:o, s:i}", "name", l->queue, "state", l->state,
 			"message", json_text(l->message), "reasons", l->reasons, "markers",
 			json_text(l->markers), "jobs", l->jobs));
+	if (l->answered)
+		json_object_set_new(j, "fit",
+			json_pack("{s:i, s:i, s:i, s:b, s:s}", "cards", (int)l->fit.cards, "prints",
+				(int)l->fit.prints, "prints_left", l->fit.prints_left, "fits",
+				!l->fit.ribbon_short && !l->fit.hopper_short, "text", l->fit_text));
 	if (l->recorded)
 		json_object_set_new(j, "tally", tally_json(&l->tally));
 	if (l->last.id != 0)
@@ -255,8 +307,16 @@ look_json(const struct look *l)
 
 /* ---- the command ---- */
 
+/* What was asked for. */
+struct wish {
+	const char *name;
+	unsigned cards; /* will a batch of so many fit? 0: not asked */
+	bool json;
+};
+
 static int
-look_take(struct look *l, const struct usb_printer *u, const struct config *config, struct err *e)
+look_take(struct look *l, const struct usb_printer *u, const struct config *config,
+	const struct wish *wish, struct err *e)
 {
 	struct printer_setup setup = config_setup(config, u);
 	const struct printer_driver *d;
@@ -277,6 +337,7 @@ look_take(struct look *l, const struct usb_printer *u, const struct config *conf
 	}
 	snprintf(l->why_not, sizeof(l->why_not), "%s", l->answered ? "" : why.text);
 	ledger_look(l, config, model);
+	fit_look(l, model, wish->cards);
 	if (rc == 0 || model)
 		d->close(p);
 	if (l->answered || (why.code == ERR_BUSY && l->queue[0]))
@@ -286,15 +347,15 @@ look_take(struct look *l, const struct usb_printer *u, const struct config *conf
 }
 
 static int
-look_tell(const struct usb_printer *u, const struct config *config, json_t *all, bool json,
-	struct err *e)
+look_tell(const struct usb_printer *u, const struct config *config, json_t *all,
+	const struct wish *wish, struct err *e)
 {
 	struct look l;
-	int rc = look_take(&l, u, config, e);
+	int rc = look_take(&l, u, config, wish, e);
 
 	if (rc != 0)
 		return rc;
-	if (json) {
+	if (wish->json) {
 		json_array_append_new(all, look_json(&l));
 		return 0;
 	}
@@ -318,19 +379,37 @@ printer_named(const char *name, struct usb_printer *out, struct err *e)
 }
 
 static int
-words_parse(int argc, char **argv, const char **name, bool *json, struct err *e)
+cards_parse(const char *word, unsigned *cards, struct err *e)
 {
-	for (int i = 1; i < argc; i++) {
+	char *end = NULL;
+	unsigned long n = word && word[0] >= '1' && word[0] <= '9' ? strtoul(word, &end, 10) : 0;
+
+	if (n == 0 || *end || n > ASKED_CARDS_MAX)
+		return err_set(e, ERR_USAGE,
+			_("printer status: --cards is followed by a number from 1 to %d."),
+			ASKED_CARDS_MAX);
+	*cards = (unsigned)n;
+	return 0;
+}
+
+static int
+words_parse(int argc, char **argv, struct wish *w, struct err *e)
+{
+	int rc = 0;
+
+	for (int i = 1; i < argc && rc == 0; i++) {
 		if (strcmp(argv[i], "--json") == 0)
-			*json = true;
-		else if (argv[i][0] != '-' && !*name)
-			*name = argv[i];
+			w->json = true;
+		else if (strcmp(argv[i], "--cards") == 0)
+			rc = cards_parse(i + 1 < argc ? argv[++i] : NULL, &w->cards, e);
+		else if (argv[i][0] != '-' && !w->name)
+			w->name = argv[i];
 		else
 			return err_set(e, ERR_USAGE,
 				_("printer %s: %s is not understood. See: cardspool help printer"),
 				argv[0], argv[i]);
 	}
-	return 0;
+	return rc;
 }
 
 int
@@ -339,20 +418,19 @@ printer_status(int argc, char **argv, struct err *e)
 	struct usb_printer *list = NULL, one;
 	struct config *config = NULL;
 	json_t *all = json_array();
-	const char *name = NULL;
-	bool json = false;
+	struct wish wish = {0};
 	size_t n = 1;
-	int rc = words_parse(argc, argv, &name, &json, e);
+	int rc = words_parse(argc, argv, &wish, e);
 
 	if (rc == 0)
 		rc = config_load(&config, e);
 	if (rc == 0)
-		rc = name ? printer_named(name, &one, e) : printers_list(&list, &n, e);
+		rc = wish.name ? printer_named(wish.name, &one, e) : printers_list(&list, &n, e);
 	if (rc == 0 && n == 0)
 		rc = fault_set(e, FAULT_PRINTER_ABSENT, NULL);
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = look_tell(name ? &one : &list[i], config, all, json, e);
-	if (rc == 0 && json)
+		rc = look_tell(wish.name ? &one : &list[i], config, all, &wish, e);
+	if (rc == 0 && wish.json)
 		rc = json_print(json_incref(all), e);
 	json_decref(all);
 	free(list);

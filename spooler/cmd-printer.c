@@ -207,8 +207,10 @@ printer_probe(int argc, char **argv, struct err *e)
 const struct command commands_printer[] = {
 	{"printer", "list", "[--json]",
 		N_("lists the connected card printers with their device addresses"), printer_list},
-	{"printer", "status", "[QUEUE | DEVICE-ADDRESS] [--json]",
-		N_("shows state, next step, supplies, jobs and the last fault; nothing moves"),
+	{"printer", "status", "[QUEUE | DEVICE-ADDRESS] [--cards N] [--json]",
+		N_("shows state, next step, supplies, jobs and the last fault, and whether a batch "
+		   "of N "
+		   "cards fits; nothing moves"),
 		printer_status},
 	{"printer", "probe", "[DEVICE-ADDRESS] [--json]",
 		N_("asks a printer all that may be asked and shows the bare answers; nothing "

@@ -128,6 +128,16 @@ def finished_job(model):
               status["queue"]["jobs"] == 0 and status["tally"]["good"] == 3 and status["fault"] in ("none", ""), status)
         text = lab.within(os.path.join(BUILD, "cardspool"), "printer", "status", model)[1]
         check(f"{model}: and says it in words", "Print head" in text and f"queue {model}" in text, text)
+        fits = {}
+        for cards in (1, 100000):
+            out = lab.within(os.path.join(BUILD, "cardspool"), "printer", "status", model, "--cards", str(cards), "--json")
+            fits[cards] = json.loads(out[1])[0]["fit"]
+        known = supplies["ribbon"]["level"] >= 0
+        check(f"{model}: status says whether a batch fits", fits[1]["fits"] and fits[1]["text"] == "" and
+              fits[100000]["cards"] == 100000 and fits[100000]["fits"] != known and
+              ("100000" in fits[100000]["text"]) == known, fits)
+        wrong = lab.within(os.path.join(BUILD, "cardspool"), "printer", "status", model, "--cards", "many")
+        check(f"{model}: a count that is none is one line", wrong[0] == 64 and len(wrong[2].splitlines()) == 1, wrong)
         lab.tell("hopper", "empty")
         again = lab.order("cardspool-repeat=yes")
         lab.until_reason("media-empty-error")
