@@ -135,7 +135,7 @@ report_run(int argc, char **argv, struct err *e)
 }
 
 const struct command commands_report[] = {
-	{"failure", "report", USAGE, N_("a report to print or to show: charts and all records"),
-		report_run},
+	{"failure", "report", USAGE,
+		N_("a report to print or to show: charts, machines, causes, records"), report_run},
 	{0},
 };
