@@ -81,7 +81,7 @@ class Office:
     def fed(self):
         return sum(entry.isdigit() for entry in os.listdir(self.cups.path("out")))
 
-    def print(self, numbers, until=("completed",), seconds=120, again=0, options=()):
+    def print(self, numbers, until=("completed",), seconds=300, again=0, options=()):
         """The job's number and its rows; a stopped queue is started again so many times."""
         self.pack(numbers)
         job = self.cups.submit(self.cups.path("home/b.cards"), *options)
@@ -230,7 +230,7 @@ def check_refusals(office):
     fed = office.fed()
     office.pack(office.fresh(1))
     job = office.cups.submit(office.cups.path("home/b.cards"))
-    state = office.cups.wait_job(job, 120)
+    state = office.cups.wait_job(job, 300)
     rows = office.cups.cardspool_json("card", "list", "--job", str(job))["cards"]
     causes = {r["cause"] for r in rows if r["state"] == "rejected"}
     check(state == "pending-held" and causes == {"chip-type"}, "stock of another size: held after the limit, none printed",
