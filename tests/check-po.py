@@ -40,7 +40,7 @@ def entries(path):
             elif line.startswith('"') and key:
                 strings[key] += line[1:-1]
         if strings.get("msgid"):
-            yield strings["msgid"], strings.get("msgstr", ""), "#, fuzzy" in block or ", fuzzy" in block.split("\n")[0]
+            yield strings["msgid"], strings.get("msgstr") or strings.get("msgstr[0]", ""), "#, fuzzy" in block or ", fuzzy" in block.split("\n")[0]
 
 
 def main():
