@@ -33,7 +33,7 @@ WARM_CARDS = 100         # per round of our own way and of the limit
 ROUNDS = 3
 START_ROUNDS = 7
 COUNTED_CARDS = 80
-LP_CARDS, LP_ROUNDS = (1, 1000), 4
+LP_CARDS, LP_ROUNDS = (1, 1000), 8
 GROWTH = (1, 20, 100, 1000)
 GROWTH_ROUNDS = {1: 3, 20: 3, 100: 3, 1000: 2}
 COMMAND_TIMEOUT_S = 150
@@ -390,7 +390,8 @@ def bench_slope(b):
 
 
 def bench_lp(b):
-    """`lp` to the feeding of the first card, from the start of the filter: ours against one that copies."""
+    """`lp` to the feeding of the first card, from the start of the filter: ours against one that copies. The least of the
+    rounds is judged: what other work on the machine adds is in the medians, and it is larger than the difference."""
     found = {n: ([], []) for n in LP_CARDS}
     with lp.Lp(b.build, RIBBON) as office:
         streams = {n: office.stream(b.at(f"{n}.cards"), f"stream{n}") for n in LP_CARDS}
@@ -400,8 +401,10 @@ def bench_lp(b):
                     office.filter(stream)
                     found[n][side].append(office.first_ms(b.at(f"{n}.cards"))[1])
     for n in LP_CARDS:
-        ours, copier = (statistics.median(values[1:]) for values in found[n])
+        ours, copier = (min(values[1:]) for values in found[n])
         b.row(f"lp-to-feed/{n}", "ms wall", ours, "<= limit + 25 ms", ours <= copier + 25, limit=copier)
+        ours, copier = (statistics.median(values[1:]) for values in found[n])
+        b.row(f"lp-to-feed/{n}-median", "ms wall", ours, limit=copier)
 
 
 def bench_chip(b):
