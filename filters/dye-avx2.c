@@ -89,33 +89,38 @@ two_load(const uint64_t *one, const uint64_t *other)
 		_mm_loadu_si128((const __m128i *)(const void *)other), 1);
 }
 
-/* Points i and i + 1: Y M C 0 as four words of 32 bits each. */
+/* Points i and i + 4, which lie in the two halves of a register as their weights do: Y M C 0 as
+ * four words of 32 bits each. near and far: the weights of point i at each of the four. */
 WITH_AVX2 static inline __m256i
-two_look_up(const struct dye_table *t, const struct eight *e, int i)
+two_look_up(const struct dye_table *t, const struct eight *e, int i, __m256i near, __m256i far)
 {
 	const size_t across = DYE_STEP_R + DYE_STEP_G + DYE_STEP_B;
-	const uint64_t *a = t->word + e->at[0][i], *b = t->word + e->at[0][i + 1];
-	__m256i which = _mm256_setr_epi32(i, i, i, i, i + 1, i + 1, i + 1, i + 1);
-	__m256i near = _mm256_unpacklo_epi16(
-		two_load(a, b), two_load(t->word + e->at[1][i], t->word + e->at[1][i + 1]));
-	__m256i far =
-		_mm256_unpacklo_epi16(two_load(t->word + e->at[2][i], t->word + e->at[2][i + 1]),
+	const uint64_t *a = t->word + e->at[0][i], *b = t->word + e->at[0][i + 4];
+	__m256i low = _mm256_unpacklo_epi16(
+		two_load(a, b), two_load(t->word + e->at[1][i], t->word + e->at[1][i + 4]));
+	__m256i high =
+		_mm256_unpacklo_epi16(two_load(t->word + e->at[2][i], t->word + e->at[2][i + 4]),
 			two_load(a + across, b + across));
-	__m256i sum = _mm256_add_epi32(
-		_mm256_madd_epi16(near, _mm256_permutevar8x32_epi32(e->weight[0], which)),
-		_mm256_madd_epi16(far, _mm256_permutevar8x32_epi32(e->weight[1], which)));
+	__m256i sum = _mm256_add_epi32(_mm256_madd_epi16(low, near), _mm256_madd_epi16(high, far));
 
 	return _mm256_srli_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(1 << 12)), 13);
 }
 
+/* Bits 2i and 2i + 1 of a selector name the word that comes to place i of each half. */
+#define ONE_OF_FOUR(w, i) _mm256_shuffle_epi32((w), (i)*0x55)
+
 WITH_AVX2 static inline __m256i
 eight_look_up(const struct dye_table *t, const struct eight *e)
 {
-	__m256i a = _mm256_packs_epi32(two_look_up(t, e, 0), two_look_up(t, e, 2));
-	__m256i b = _mm256_packs_epi32(two_look_up(t, e, 4), two_look_up(t, e, 6));
-	/* Words 0 2 4 6 and 1 3 5 7, half by half. */
-	return _mm256_permutevar8x32_epi32(
-		_mm256_packus_epi16(a, b), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+	__m256i near = e->weight[0], far = e->weight[1];
+	__m256i a =
+		_mm256_packs_epi32(two_look_up(t, e, 0, ONE_OF_FOUR(near, 0), ONE_OF_FOUR(far, 0)),
+			two_look_up(t, e, 1, ONE_OF_FOUR(near, 1), ONE_OF_FOUR(far, 1)));
+	__m256i b =
+		_mm256_packs_epi32(two_look_up(t, e, 2, ONE_OF_FOUR(near, 2), ONE_OF_FOUR(far, 2)),
+			two_look_up(t, e, 3, ONE_OF_FOUR(near, 3), ONE_OF_FOUR(far, 3)));
+
+	return _mm256_packus_epi16(a, b);
 }
 
 /*

@@ -157,10 +157,11 @@ dye_convert_by(const struct dye_way *way, const struct dye_table *table, uint8_t
 {
 	uint32_t tile[DYE_TILE_ROWS * DYE_TILE_COLS];
 
-	for (unsigned row = 0; row < h; row += DYE_TILE_ROWS) {
-		unsigned rows = h - row < DYE_TILE_ROWS ? h - row : DYE_TILE_ROWS;
-		for (unsigned col = 0; col < w; col += DYE_TILE_COLS) {
-			unsigned cols = w - col < DYE_TILE_COLS ? w - col : DYE_TILE_COLS;
+	/* Down the rows first: the lines that are written stay in the cache until they are full. */
+	for (unsigned col = 0; col < w; col += DYE_TILE_COLS) {
+		unsigned cols = w - col < DYE_TILE_COLS ? w - col : DYE_TILE_COLS;
+		for (unsigned row = 0; row < h; row += DYE_TILE_ROWS) {
+			unsigned rows = h - row < DYE_TILE_ROWS ? h - row : DYE_TILE_ROWS;
 			for (unsigned i = 0; i < rows; i++)
 				memcpy(tile + i * DYE_TILE_COLS,
 					rgb + (size_t)(h - 1 - row - i) * pitch + col,

@@ -21,7 +21,7 @@ enum {
 	DYE_LANE = 21,
 	DYE_UNIT = 32,
 	DYE_TILE_ROWS = 8,
-	DYE_TILE_COLS = 64
+	DYE_TILE_COLS = 128
 };
 #define DYE_HALF (4096 * ((uint64_t)1 | (uint64_t)1 << DYE_LANE | (uint64_t)1 << (2 * DYE_LANE)))
 

@@ -89,7 +89,7 @@ test_grays_stay_neutral(void **state)
 static void
 test_dye_ways_agree(void **state)
 {
-	enum { WAY_W = 83, WAY_H = 29 };
+	enum { WAY_W = DYE_TILE_COLS + 19, WAY_H = 3 * DYE_TILE_ROWS + 5 };
 	static uint32_t rgb[WAY_W * WAY_H];
 	static uint8_t want[3][WAY_W * WAY_H], got[3][WAY_W * WAY_H];
 	uint8_t *ymc[3] = {want[0], want[1], want[2]}, *other[3] = {got[0], got[1], got[2]};
@@ -104,8 +104,11 @@ test_dye_ways_agree(void **state)
 	assert_int_equal(dye_table_build(&table[1], &dark, NULL, 0, "", NULL), 0);
 	dye_convert(ymc, WAY_H, rgb, WAY_W, 0, 0, WAY_W, WAY_H);
 	for (unsigned i = 0; i < WAY_W; i++)
-		assert_int_equal(
-			want[1][i * WAY_H], 255 - (rgb[(WAY_H - 1) * WAY_W + i] >> 8 & 255));
+		for (unsigned dot = 0; dot < WAY_H; dot++)
+			for (int k = 0; k < 3; k++)
+				assert_int_equal(want[k][i * WAY_H + dot],
+					255 - (rgb[(WAY_H - 1 - dot) * WAY_W + i] >> (8 * k) &
+						      255));
 	for (int t = -1; t < 2; t++) {
 		const struct dye_way *portable = dye_ways;
 		while (portable[1].name)
