@@ -119,10 +119,40 @@ failure_read(struct ledger *l, int64_t id, struct failure_row *out, struct err *
 	return 0;
 }
 
+/* Says of a record that is gone when it was purged, if it was. */
+static int
+purged_say(struct ledger *l, int64_t id, struct err *e)
+{
+	static const char sql[] =
+		"SELECT t.at, t.person FROM tombstone AS t CROSS JOIN event AS e ON e.seq = "
+		"t.event "
+		"WHERE "
+		"EXISTS (SELECT 1 FROM json_each(e.data, '$.ids') WHERE value = ?) LIMIT 1";
+	sqlite3_stmt *s = ledger_statement(l, sql, e);
+	char at[24];
+	int rc;
+
+	if (!s)
+		return ERR_INTERNAL;
+	ledger_bind(s, "i", id);
+	rc = ledger_step(l, s, e);
+	if (rc == 1) {
+		time_utc(at, sqlite3_column_int64(s, 0));
+		err_set(e, ERR_MISSING,
+			_("Record %" PRId64 " was reviewed and purged by %s on %.10s; its "
+			  "tombstone is in the ledger."),
+			id, column_text(s, 1), at);
+	}
+	sqlite3_reset(s);
+	return rc < 0 ? rc : ERR_MISSING;
+}
+
 int
 failure_show(struct ledger *l, int64_t id, struct failure_row *out, struct err *e)
 {
-	return failure_read(l, id, out, e);
+	int rc = failure_read(l, id, out, e);
+
+	return rc == ERR_MISSING ? purged_say(l, id, e) : rc;
 }
 
 int

@@ -80,6 +80,9 @@ def main(folder):
     check("the purge takes what was due", json.loads(done.stdout)["purged"] == dry["due"], done.stdout + done.stderr)
     after = records()
     check("as many records are left", len(after) == len(before) - dry["due"], len(after))
+    done = cs("failure", "show", str(before[0]["id"]))
+    check("a record that was purged is not said to have never been: status 66", done.returncode == 66
+          and "purged by retention" in done.stderr and "no record" in cs("failure", "show", "99999").stderr, done.stderr)
     limit = datetime.date.today() - datetime.timedelta(days=92)
     check("nothing of the last three months is gone",
           [r["id"] for r in after if r["at_text"][:10] >= limit.isoformat()] ==
