@@ -122,7 +122,7 @@ EVOLIS_PRINTER = (
         bad=["rejected"], short=True),
     Row("no ribbon", "ribbon-end", "feed", ["ribbon none"], ["ribbon new"]),
     Row("no ribbon, told by its tag", "ribbon-missing", "feed", ["say Rcr ERR RIB DETECTION"], ["say off"]),
-    Row("ribbon of the wrong type", "ribbon-wrong", "print", ["ribbon wrong ymcko:200"],
+    Row("ribbon of the wrong type", "ribbon-wrong", "print", ["ribbon wrong {wrong}:200"],
         ["cover open", "pause", "ribbon new", "cover close"], bad=["rejected"]),
     Row("output hopper full", "output-full", "print", ["output full"], ["output empty"], bad=["rejected"]),
     Row("reject box full", "reject-full", "reject", ["reject full", "chip {n} dead"], ["reject empty"],
@@ -145,7 +145,7 @@ EVOLIS_PRINTER = (
     Row("unplugged before the job", "printer-absent", None, ["unplug"], ["plug"], records=[], card=None),
     Row("unplugged before the second card", "unplugged", "feed", ["at card {m} unplug"], ["plug"], card=2,
         records=[("unplugged", "feed")]),
-    Row("unplugged in the middle of planes", "unplugged", "print", ["at cmd {print} unplug-after 200000"], ["plug"],
+    Row("unplugged in the middle of planes", "unplugged", "print", ["at cmd {before} unplug-after {some}"], ["plug"],
         bad=["rejected"], short=True),
     Row("unplugged at Se", "unplugged", "print", ["at cmd {finish} unplug"], ["plug"]),
     Row("switched off and on", "unplugged", "print", ["at cmd {back} power off"], ["power on"], bad=["rejected"]),
@@ -224,8 +224,19 @@ EPCL_HOST = tuple(row for row in HOST if row.code != "worker-died") + (
 )
 
 
+def fits(machine, row):
+    """Whether this machine has what the row breaks."""
+    arm = " ".join(row.arm)
+    turns, docks = "flip" in arm or "{back}" in arm, "chip {" in arm or "station" in row.name or row.code == "keys"
+    untold = "Rcr" in machine.lacks and ("Rcr" in arm or row.code == "ribbon-wrong")  # it cannot tell one from the other
+    return (machine.duplex or not turns) and (machine.chip or not docks) and not untold
+
+
 def rows_for(machine):
     """The rows of a machine's family, and {code of the table: who looks at it instead}."""
-    if machine.family == "epcl":
-        return EPCL_PRINTER + CHIP + EPCL_HOST, EPCL_EXCEPTIONS
-    return EVOLIS_PRINTER + CHIP + HOST, EVOLIS_EXCEPTIONS
+    zebra = machine.family == "epcl"
+    printer, host, exceptions = (EPCL_PRINTER, EPCL_HOST, EPCL_EXCEPTIONS) if zebra else (EVOLIS_PRINTER, HOST, EVOLIS_EXCEPTIONS)
+    rows = [row for row in printer + (CHIP if machine.chip else ()) + host if fits(machine, row)]
+    said = {row.code for row in rows} | {code for row in rows for code, _step in row.records}
+    lacking = {row.code for row in printer + CHIP + host if row.code} - said
+    return rows, {**exceptions, **{code: "this model has no such part, or cannot tell it" for code in lacking}}

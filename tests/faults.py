@@ -129,7 +129,8 @@ class Lab:
         self.n_jobs += 1
         batch = self.cups.path(f"home/{self.n_jobs}.cards")
         self.cups.cardspool("pack", self.cups.path("home/roster.csv"), "--order", f"FAULT-{self.n_jobs}", "-o", batch)
-        return self.cups.submit(batch, f"CardRibbon={self.machine.ribbon}")
+        options = [] if self.machine.chip else ["CardEncode=None"]
+        return self.cups.submit(batch, f"CardRibbon={self.machine.ribbon}", *options)
 
     def truth_take(self):
         """A job without a fault: what each record's card looks like."""
@@ -140,13 +141,17 @@ class Lab:
         self.truth = self.cards(job)
         self.looks = {}
         for row in self.truth:
-            card = self.physical(self.stat()["cards"], row["uid"])
+            card = self.physical(self.stat()["cards"], row, self.truth)
             self.looks[row["card"]] = self.pictures(card["serial"])
 
-    @staticmethod
-    def physical(cards, uid, bins=("good",)):
-        found = [c for c in cards if c["uid"] == uid and c["bin"] in bins]
-        return found[-1] if found else None
+    def physical(self, fed, row, rows):
+        """The card in the output hopper that a row of the ledger means: by its chip, or by its turn."""
+        good = sorted((c for c in fed if c["bin"] == "good"), key=lambda c: c["serial"])
+        if self.machine.chip:
+            good = [c for c in good if c["uid"] == row["uid"]]
+            return good[-1] if good else None
+        turn = sorted((r for r in rows if r["state"] == "done"), key=lambda r: r["id"]).index(row)
+        return good[turn] if turn < len(good) else None
 
     def pictures(self, serial):
         with open(self.cups.path("out", f"{serial:04d}", "card.json"), encoding="utf-8") as f:
@@ -229,9 +234,13 @@ def judge_cards(lab, row, job, before, after):
         wrong.append(f"spent {[(c['card'], c['state'], c['cause']) for c in cards]}, wanted {row.bad}")
     for number in range(1, N_RECORDS + 1):
         good = [c for c in cards if c["card"] == number and c["state"] == "done"]
-        card = lab.physical(fed, good[0]["uid"]) if len(good) == 1 else None
+        card = lab.physical(fed, good[0], cards) if len(good) == 1 else None
         if not card:
             wrong.append(f"record {number} has {len(good)} good cards")
+            continue
+        if lab.pictures(card["serial"]) != lab.looks[number]:
+            wrong.append(f"record {number}: another face")
+        if not lab.machine.chip:
             continue
         with open(lab.cups.path("out", f"{card['serial']:04d}", "chip.mfd"), "rb") as f:
             dump = f.read()
@@ -239,8 +248,6 @@ def judge_cards(lab, row, job, before, after):
         if chipdecode.fields(dump)["证号"] != lab.numbers[number - 1] or \
                 hashlib.sha256(data).hexdigest() != good[0]["chip_hash"]:
             wrong.append(f"record {number}: another chip's data")
-        if lab.pictures(card["serial"]) != lab.looks[number]:
-            wrong.append(f"record {number}: another face")
     return wrong
 
 

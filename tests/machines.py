@@ -9,15 +9,18 @@
 import os
 
 # Evolis: moments as the emulator's console names them.
-EVOLIS_MOMENTS = {"station": "Sic", "print": "Sr", "planes": "Dbc", "finish": "Se", "back": "Sv", "begin": "Ss"}
+EVOLIS_MOMENTS = {"station": "Sic", "print": "Sr", "planes": "Dbc", "finish": "Se", "back": "Sv", "begin": "Ss", "before": "Sr",
+                  "some": "200000"}
 # EPCL: a card is printed by a list (M), planes come before it (GS), a chip station is invented.
 ZEBRA_DOCKS = {"dock-contactless": "GOCHIP", "undock-print": "GOHEAD", "undock-eject": "GOOUT"}
 ZEBRA_OPTIONS = {"dock-contactless": "dock-contactless", "undock-print": "undock-ready", "undock-eject": "undock-eject"}
 
 
 class Machine:
-    def __init__(self, model, title, family, ribbon, duplex, moments, settings=None, options=None):
+    def __init__(self, model, title, family, ribbon, duplex, moments, settings=None, options=None, chip=True, lacks=""):
         self.model, self.title, self.family, self.ribbon, self.duplex = model, title, family, ribbon, duplex
+        self.chip = chip  # has a contactless station
+        self.lacks = lacks.split()  # commands of its language that it does not know
         self.moments, self.settings, self.options = moments, settings or {}, options or {}
 
     def ppd(self, build):
@@ -35,6 +38,12 @@ class Machine:
         return "".join(f"option {name} {value}\n" for name, value in self.options.items())
 
 
+def evolis(model, title, ribbon="ymcko", duplex=False, numbered=False, chip=True, lacks=""):
+    moments = {**EVOLIS_MOMENTS, "wrong": "k", **({"planes": "Db"} if numbered else {}), **({} if chip else {"station": "Si"}),
+               **({"print": "Dbc", "before": "Ss", "some": "8000"} if "Sr" in lacks else {})}
+    return Machine(model, title, "evolis", ribbon, duplex, moments, chip=chip, lacks=lacks)
+
+
 def zebra(model, title, duplex=False, ribbon="ymcko"):
     settings = {**ZEBRA_DOCKS, "place-query": "&P", "fault-hold-ms": "300", "ribbon-ymckok": "tag",
                 "reject-setup": "+RB 0 1"}
@@ -42,9 +51,18 @@ def zebra(model, title, duplex=False, ribbon="ymcko"):
     return Machine(model, title, "epcl", ribbon, duplex, {"station": "dock-contactless"}, settings, options)
 
 
+# Without the P120i: the emulated one has neither station nor encoder, so nothing tells where a card is, and each of its
+# faults ends with a person who looks.
 MACHINES = {m.model: m for m in (
-    Machine("dualys3", "Evolis Dualys 3", "evolis", "ymckok", True, EVOLIS_MOMENTS),
-    Machine("primacy", "Evolis Primacy", "evolis", "ymckok", True, {**EVOLIS_MOMENTS, "planes": "Db"}),
+    evolis("dualys3", "Evolis Dualys 3", "ymckok", duplex=True),
+    evolis("pebble3", "Evolis Pebble 3"),
+    evolis("pebble4", "Evolis Pebble 4"),
+    evolis("tattoo", "Evolis Tattoo", "k", chip=False, lacks="Rcr Sr"),
+    evolis("quantum", "Evolis Quantum", "ymckok", duplex=True),
+    evolis("zenius", "Evolis Zenius", numbered=True),
+    evolis("primacy", "Evolis Primacy", "ymckok", duplex=True, numbered=True),
+    evolis("primacy2", "Evolis Primacy 2", "ymckok", duplex=True, numbered=True),
+    evolis("badgy", "Evolis Badgy", numbered=True, chip=False),
     zebra("p310i", "Zebra P310i"),
     zebra("p330i", "Zebra P330i"),
     zebra("p430i", "Zebra P430i", True, "ymckok"),
