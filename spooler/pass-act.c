@@ -14,9 +14,21 @@
 #include <string.h>
 
 int
+pass_reopen(struct pass *p)
+{
+	memset(&p->closed, 0, sizeof(p->closed));
+	p->begun = false;
+	return p->reopen_printer(p, &p->closed);
+}
+
+int
 pass_status(struct pass *p, struct printer_status *st, struct err *e)
 {
 	memset(st, 0, sizeof(*st));
+	if (!p->printer && p->closed.fault && p->closed.fault != FAULT_PRINTER_ABSENT) {
+		*e = p->closed;
+		return e->code;
+	}
 	if (!p->printer)
 		return fault_set(e, FAULT_UNPLUGGED, NULL);
 	return p->driver->status(p->printer, st, e);

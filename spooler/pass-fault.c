@@ -255,8 +255,7 @@ pass_look(struct pass_run *r, struct printer_status *st, struct err *e)
 			p->sink->reason(p->sink, fault_row(shown)->reason, false);
 			return e->code;
 		}
-		p->begun = false;
-		p->reopen_printer(p, &why);
+		pass_reopen(p);
 	}
 	if (shown)
 		p->sink->reason(p->sink, fault_row(shown)->reason, false);
@@ -328,7 +327,6 @@ wait_printer(struct pass_run *r, int fault, bool gone, struct err *e)
 int
 pass_wait(struct pass_run *r, int fault, bool gone, struct err *e)
 {
-	struct err reopened;
 	int rc;
 
 	memset(e, 0, sizeof(*e));
@@ -336,8 +334,7 @@ pass_wait(struct pass_run *r, int fault, bool gone, struct err *e)
 		rc = wait_reader(r, e);
 	} else {
 		if (fault_row(fault)->action == FAULT_SETTLE || fault == FAULT_PRINTER_ABSENT) {
-			r->p->begun = false;
-			r->p->reopen_printer(r->p, &reopened);
+			pass_reopen(r->p);
 		}
 		rc = wait_printer(r, fault, gone, e);
 	}

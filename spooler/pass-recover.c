@@ -203,15 +203,13 @@ pass_settle(struct pass_run *r, struct err *e)
 {
 	const struct settle_row *s;
 	struct view v = {0};
-	struct err reopened;
 	int rc = 0;
 
 	if (fault_at_reader(r->fault)) {
 		rc = pass_wait(r, r->fault, false, e);
 	} else if (r->fault != FAULT_NONE && fault_row(r->fault)->action == FAULT_SETTLE) {
 		/* A late answer to the old command must not be taken for the answer to the next. */
-		r->p->begun = false;
-		r->p->reopen_printer(r->p, &reopened);
+		pass_reopen(r->p);
 	}
 	if (rc == 0)
 		rc = view_steady(r, &v, e);

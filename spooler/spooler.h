@@ -500,6 +500,7 @@ struct pass {
 	struct ledger *ledger;
 	const struct printer_driver *driver;
 	struct printer *printer;
+	struct err closed;       /* why printer is NULL, when it could not be opened again */
 	struct station *station; /* NULL: the cards have no chip */
 	struct key_source keys;
 	struct sink *sink;
@@ -518,6 +519,7 @@ struct pass {
 	int64_t foreign;        /* open failure record of a card that no row knows, 0: none */
 	struct card_row inside; /* this job's card that an earlier run left in the machine; id 0: none */
 	/* Close what is open and open anew; NULL in p->printer or p->station when that fails. */
+	/* Through pass_reopen, which keeps the reason. */
 	int (*reopen_printer)(struct pass *p, struct err *e);
 	int (*reopen_station)(struct pass *p, struct err *e);
 	void *devices; /* theirs */
@@ -598,6 +600,7 @@ int pass_wait(struct pass_run *r, int fault, bool gone, struct err *e);
 /* After that wait with gone: spoiled, or doubt when the printer cannot tell whether a card is inside. */
 int pass_jam_over(struct pass_run *r, struct err *e);
 int pass_status(struct pass *p, struct printer_status *st, struct err *e); /* asks once */
+int pass_reopen(struct pass *p); /* the printer, anew; on failure pass_status tells why */
 int pass_look(struct pass_run *r, struct printer_status *st, struct err *e); /* asks until it answers */
 /* Takes up the open failure record of the run's card, if an earlier run left one. */
 int pass_fault_resume(struct pass_run *r, struct err *e);

@@ -178,8 +178,8 @@ def demo(build, directory, mishaps=MISHAPS, cups_class=privatecups.PrivateCups, 
 def main():
     parser = argparse.ArgumentParser(prog="run-demo")
     parser.add_argument("--build", required=True)
-    parser.add_argument("--printer", choices=sorted(machines.MACHINES), default="dualys3", metavar="MODEL",
-                        help="one of: " + ", ".join(sorted(machines.MACHINES)))
+    parser.add_argument("--printer", choices=machines.WITH_CHIPS, default="dualys3", metavar="MODEL",
+                        help="one of: " + ", ".join(machines.WITH_CHIPS))
     parser.add_argument("--no-mishaps", action="store_true", help="nothing jams and no chip fails")
     parser.add_argument("--reader", metavar="NAME",
                         help="chips through a real pcscd and the PC/SC reader of that name, not through libnfc")

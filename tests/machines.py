@@ -68,3 +68,4 @@ MACHINES = {m.model: m for m in (
     zebra("p430i", "Zebra P430i", True, "ymckok"),
     zebra("p520i", "Zebra P520i", True, "ymckok"),
 )}
+WITH_CHIPS = sorted(model for model, machine in MACHINES.items() if machine.chip)

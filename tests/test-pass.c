@@ -102,8 +102,8 @@ test_orphaned(struct sink *s)
 	return orphan_now;
 }
 
-static struct sink test_sink = {
-	test_reason, test_supplies, test_message, test_impression, test_cancelled, test_orphaned, NULL};
+static struct sink test_sink = {test_reason, test_supplies, test_message, test_impression,
+	test_cancelled, test_orphaned, NULL};
 
 /* ---- a job ---- */
 
@@ -494,6 +494,30 @@ unplugged_and_plugged_goes_on(void **state)
 	all_adds_up(2, true, 0);
 }
 
+static int
+reopen_fails(struct pass *p, struct err *e)
+{
+	return fault_set(e, p->card_fed ? FAULT_GARBLED_REPLY : FAULT_PRINTER_ABSENT, NULL);
+}
+
+/* A printer that is there and talks nonsense is not said to be unplugged. */
+static void
+closed_printer_says_why(void **state)
+{
+	struct pass p = {.reopen_printer = reopen_fails};
+	struct printer_status st;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_not_equal(pass_reopen(&p), 0);
+	assert_int_not_equal(pass_status(&p, &st, &e), 0);
+	assert_int_equal(e.fault, FAULT_UNPLUGGED);
+	p.card_fed = true;
+	assert_int_not_equal(pass_reopen(&p), 0);
+	assert_int_not_equal(pass_status(&p, &st, &e), 0);
+	assert_int_equal(e.fault, FAULT_GARBLED_REPLY);
+}
+
 static void
 foreign_card_is_rejected(void **state)
 {
@@ -655,8 +679,8 @@ another_job_clears_the_machine(void **state)
 	}
 }
 
-/* Cut off at every moment and given to another printer (a member of the same class): what lies in the first one is
- * never made there too; when the first one was cleared, the job ends. */
+/* Cut off at every moment and given to another printer (a member of the same class): what lies in
+ * the first one is never made there too; when the first one was cleared, the job ends. */
 static void
 another_printer_waits_for_the_first(void **state)
 {
@@ -864,6 +888,7 @@ main(void)
 		cmocka_unit_test_setup(print_without_proof_is_doubt, ledger_fresh),
 		cmocka_unit_test_setup(no_counter_is_doubt, ledger_fresh),
 		cmocka_unit_test_setup(unplugged_and_plugged_goes_on, ledger_fresh),
+		cmocka_unit_test(closed_printer_says_why),
 		cmocka_unit_test_setup(foreign_card_is_rejected, ledger_fresh),
 		cmocka_unit_test_setup(foreign_card_that_jams_leaves_nothing_open, ledger_fresh),
 		cmocka_unit_test_setup(missing_keys_feed_nothing, ledger_fresh),

@@ -474,7 +474,7 @@ def as_stored(name, value):
 def main():
     parser = argparse.ArgumentParser(prog="torture")
     parser.add_argument("--build", default=os.environ.get("builddir", "."))
-    parser.add_argument("--printer", choices=sorted(machines.MACHINES), default="dualys3")
+    parser.add_argument("--printer", choices=machines.WITH_CHIPS, default="dualys3")
     parser.add_argument("--kills", type=int, default=70)
     parser.add_argument("--long", action="store_true", help="at least 1,000 kills")
     parser.add_argument("--seed", type=int, default=1)
