@@ -9,7 +9,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/ndef.h"
-#include "spooler/spooler.h"
+#include "spooler/cmd-printer.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,11 +24,11 @@
 #define PACK_PROBLEMS_MAX 50 /* lines shown; the rest is counted */
 
 struct pack_args {
-	const char *template_name, *templates, *photos, *order, *roster, *out;
+	const char *template_name, *templates, *photos, *order, *roster, *out, *queue;
 	bool json, fit_photos;
 };
 
-enum { OPTION_TEMPLATES = 256, OPTION_FIT_PHOTOS };
+enum { OPTION_TEMPLATES = 256, OPTION_FIT_PHOTOS, OPTION_QUEUE };
 
 static const struct option pack_options[] = {
 	{"template", required_argument, NULL, 't'},
@@ -36,6 +36,7 @@ static const struct option pack_options[] = {
 	{"photos", required_argument, NULL, 'p'},
 	{"fit-photos", no_argument, NULL, OPTION_FIT_PHOTOS},
 	{"order", required_argument, NULL, 'n'},
+	{"queue", required_argument, NULL, OPTION_QUEUE},
 	{"output", required_argument, NULL, 'o'},
 	{"json", no_argument, NULL, 'j'},
 	{0},
@@ -56,6 +57,9 @@ pack_args_parse(struct pack_args *a, int argc, char **argv, struct err *e)
 			break;
 		case OPTION_FIT_PHOTOS:
 			a->fit_photos = true;
+			break;
+		case OPTION_QUEUE:
+			a->queue = optarg;
 			break;
 		case OPTION_TEMPLATES:
 			a->templates = optarg;
@@ -356,7 +360,7 @@ shell_word(char *out, size_t max, const char *word)
 
 static void
 pack_print(const struct pack_args *a, const struct batch_info *info, unsigned photos,
-	intmax_t bytes, const struct pack_report *report)
+	intmax_t bytes, const struct pack_report *report, const char *fit)
 {
 	char hex[2 * HASH_LEN + 1], word[2 * PATH_MAX];
 
@@ -367,6 +371,8 @@ pack_print(const struct pack_args *a, const struct batch_info *info, unsigned ph
 			(json_int_t)info->n_records, "photos", (json_int_t)photos, "bytes",
 			(json_int_t)bytes, "hash", hex, "warnings", (json_int_t)report->n_warnings,
 			"warning_list", report->warnings);
+		if (root && a->queue)
+			json_object_set_new(root, "fit", json_string(fit));
 		if (root && !json_dumpf(root, stdout, JSON_INDENT(1)))
 			putchar('\n');
 		json_decref(root);
@@ -379,7 +385,10 @@ pack_print(const struct pack_args *a, const struct batch_info *info, unsigned ph
 	if (report->n_warnings)
 		printf(ngettext("%u warning, ", "%u warnings, ", report->n_warnings),
 			report->n_warnings);
-	printf(_("%jd bytes, batch %.12s; queue it with: lp -d QUEUE %s\n"), bytes, hex, word);
+	printf(_("%jd bytes, batch %.12s; queue it with: lp -d %s %s\n"), bytes, hex,
+		a->queue ? a->queue : "QUEUE", word);
+	if (fit[0])
+		printf("%s\n", fit);
 }
 
 /* Opens what was written, as the filter will, and reads its last record. */
@@ -409,6 +418,7 @@ pack_write(const struct pack_args *a, const struct pack_template *t, const struc
 	struct batch_info info = {.n_records = (unsigned)roster->n_records};
 	struct stat st = {0};
 	unsigned photos = 0;
+	char fit[ERR_TEXT_MAX] = "";
 
 	snprintf(info.template_name, sizeof info.template_name, "%s", a->template_name);
 	snprintf(info.order, sizeof info.order, "%s", a->order);
@@ -425,7 +435,9 @@ pack_write(const struct pack_args *a, const struct pack_template *t, const struc
 	if (stat(a->out, &st) < 0)
 		return err_set(
 			e, ERR_STORAGE, _("%s: is gone again: %s."), a->out, strerror(errno));
-	pack_print(a, &info, photos, (intmax_t)st.st_size, report);
+	if (a->queue)
+		printer_fit(a->queue, info.n_records, fit, sizeof fit);
+	pack_print(a, &info, photos, (intmax_t)st.st_size, report, fit);
 	return 0;
 }
 
@@ -473,8 +485,8 @@ out:
 
 const struct command commands_batch[] = {
 	{"pack", NULL,
-		N_("[--template NAME] [--photos DIR] [--fit-photos] [--order NO] [--templates DIR] "
-		   "[--json] "
+		N_("[--template NAME] [--photos DIR] [--fit-photos] [--order NO] [--queue NAME] "
+		   "[--templates DIR] [--json] "
 		   "ROSTER.csv "
 		   "-o OUT.cards"),
 		N_("check a roster with its photos and pack it into a batch for lp"), pack_run},

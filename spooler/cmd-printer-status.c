@@ -437,3 +437,25 @@ printer_status(int argc, char **argv, struct err *e)
 	config_destroy(config);
 	return rc;
 }
+
+void
+printer_fit(const char *queue, unsigned cards, char *out, size_t max)
+{
+	struct wish wish = {.name = queue, .cards = cards};
+	struct config *config = NULL;
+	struct usb_printer one;
+	struct look l = {0};
+	struct err e = {0};
+	int rc = config_load(&config, &e);
+
+	if (rc == 0)
+		rc = printer_named(queue, &one, &e);
+	if (rc == 0)
+		rc = look_take(&l, &one, config, &wish, &e);
+	if (rc != 0 || !l.answered)
+		snprintf(out, max, _("Whether it fits ribbon and hopper is not known: %s"),
+			rc != 0 ? e.text : l.why_not);
+	else
+		snprintf(out, max, "%s", l.fit_text);
+	config_destroy(config);
+}

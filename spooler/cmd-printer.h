@@ -12,6 +12,9 @@
 int json_print(json_t *j, struct err *e);
 json_t *printer_json(const struct usb_printer *p); /* what identifies it */
 int printer_status(int argc, char **argv, struct err *e);
+/* Whether a batch of so many cards fits what the queue's printer has left: a sentence for a person when it
+ * does not, or why nobody can say; "" when it fits. Nothing moves. */
+void printer_fit(const char *queue, unsigned cards, char *out, size_t max);
 int printer_models(int argc, char **argv, struct err *e);
 int printer_add(int argc, char **argv, struct err *e);
 int printer_remove(int argc, char **argv, struct err *e);

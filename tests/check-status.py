@@ -136,6 +136,11 @@ def finished_job(model):
         check(f"{model}: status says whether a batch fits", fits[1]["fits"] and fits[1]["text"] == "" and
               fits[100000]["cards"] == 100000 and fits[100000]["fits"] != known and
               ("100000" in fits[100000]["text"]) == known, fits)
+        packed = lab.path("home/fit.cards")
+        roster = os.path.join(os.path.dirname(lab.batch), "roster.csv")
+        out = lab.within(os.path.join(BUILD, "cardspool"), "pack", roster, "--queue", model, "--json", "-o", packed)
+        check(f"{model}: pack asks the queue's printer whether it fits", out[0] == 0 and
+              json.loads(out[1])["fit"] == "" and os.path.exists(packed), out)
         wrong = lab.within(os.path.join(BUILD, "cardspool"), "printer", "status", model, "--cards", "many")
         check(f"{model}: a count that is none is one line", wrong[0] == 64 and len(wrong[2].splitlines()) == 1, wrong)
         lab.tell("hopper", "empty")
@@ -154,6 +159,11 @@ def fit(model, counts):
     settings = None if counts else {"ribbon-prints": "2"}
     with Lab(model, sets=200 if not counts else 2, settings=settings) as lab:
         lab.up(3)
+        if counts:
+            roster = os.path.join(os.path.dirname(lab.batch), "roster.csv")
+            out = lab.within(os.path.join(BUILD, "cardspool"), "pack", roster, "--queue", model, "-o", lab.path("home/fit.cards"))
+            check(f"{model}: pack says that the ribbon is too short", out[0] == 0 and "needs 3 prints" in out[1] and
+                  "has 2 left" in out[1] and f"lp -d {model}" in out[1], out)
         job = lab.order("cardspool-fit=hold")
         state = lab.wait_job(job, 60)
         seen = lab.attributes()
