@@ -4,9 +4,11 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 import glob
+import http.client
 import os
 import re
 import socket
+import ssl
 import struct
 import sys
 import tempfile
@@ -443,6 +445,37 @@ def main(folder):
         check("a name of the settings is ours", v.get("/sign-in", host="cards.example.org").status == 200)
     finally:
         shop.stop()
+
+
+    # With a certificate other hosts may come, and only over TLS.
+    key, cert = os.path.join(folder, "web.key"), os.path.join(folder, "web.pem")
+    made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+               "-subj", "/CN=cards.example.org", "-keyout", key, "-out", cert)
+    check("a certificate is made", made.returncode == 0, made.stderr)
+    with open(shop.conf, "a", encoding="utf-8") as f:
+        f.write(f"certificate = {cert}\nprivate-key = {key}\n")
+    shop.start("0.0.0.0:0")
+    try:
+        check("with a certificate it listens for all, by TLS", shop.url.startswith("https://"), shop.url)
+        trust = ssl.create_default_context(cafile=cert)
+        c = http.client.HTTPSConnection("127.0.0.1", shop.port, timeout=WAIT, context=trust)
+        c.sock = trust.wrap_socket(socket.create_connection(("127.0.0.1", shop.port), timeout=WAIT),
+                                   server_hostname="cards.example.org")
+        c.request("GET", "/sign-in", headers={"Host": f"cards.example.org:{shop.port}"})
+        a = c.getresponse()
+        cookie = a.getheader("Set-Cookie") or ""
+        check("the page is there, its cookie goes over TLS only", a.status == 200 and cookie.endswith("; Secure")
+              and "max-age" in a.getheader("Strict-Transport-Security"), (a.status, cookie))
+        c.close()
+        said = raw(shop, b"GET /sign-in HTTP/1.1\r\nHost: " + shop.host.encode() + b"\r\n\r\n")
+        check("plain HTTP gets nothing there", b"Passphrase" not in said, said[:100])
+    finally:
+        shop.stop()
+    with open(cert, "w", encoding="ascii") as f:
+        f.write("no certificate\n")
+    done = shop.cs("web", "--listen", "0.0.0.0:0")
+    check("what is no certificate is refused: status 65, one line",
+          done.returncode == 65 and done.stderr.count("\n") == 1, (done.returncode, done.stderr))
 
 
 started = time.time() - 1
