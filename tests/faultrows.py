@@ -217,11 +217,12 @@ EPCL_PRINTER = (
 )
 
 
-EPCL_HOST = tuple(row for row in HOST if row.code != "worker-died") + (
-    Row("worker killed with a card inside", "worker-died", "print", ["at cmd IS hang"],
-        [kill_worker, wait_stopped, "clear"], queue="stopped", command=enable_then(was_rejected), bad=["rejected"],
-        stands=False),
-)
+def zebra_killed(command):
+    return Row("worker killed with a card inside", "worker-died", "print", ["at cmd IS hang"],
+               [kill_worker, wait_stopped, "clear"], queue="stopped", command=command, bad=["rejected"], stands=False)
+
+
+EPCL_HOST = tuple(row for row in HOST if row.code != "worker-died")
 
 
 def fits(machine, row):
@@ -236,6 +237,8 @@ def rows_for(machine):
     """The rows of a machine's family, and {code of the table: who looks at it instead}."""
     zebra = machine.family == "epcl"
     printer, host, exceptions = (EPCL_PRINTER, EPCL_HOST, EPCL_EXCEPTIONS) if zebra else (EVOLIS_PRINTER, HOST, EVOLIS_EXCEPTIONS)
+    if zebra:  # the one that turns cards shows where its card is, the others leave it to a person
+        host += (zebra_killed(enable if machine.duplex else enable_then(was_rejected)),)
     rows = [row for row in printer + (CHIP if machine.chip else ()) + host if fits(machine, row)]
     said = {row.code for row in rows} | {code for row in rows for code, _step in row.records}
     lacking = {row.code for row in printer + CHIP + host if row.code} - said
