@@ -266,6 +266,8 @@ printer_add(int argc, char **argv, struct err *e)
 		rc = add_ppd(&a, e);
 	if (rc == 0)
 		rc = queue_check(a.queue, a.device, e);
+	if (rc == 0 && a.class_name)
+		rc = queue_class_check(a.class_name, a.queue, e);
 	if (rc == 0)
 		rc = add_station(&a, e);
 	if (rc == 0)

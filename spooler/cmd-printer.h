@@ -37,6 +37,7 @@ int queue_check(const char *name, const char *device, struct err *e);
 int queue_put(const char *name, const char *device, const char *ppd, const char *model,
 	const char *template_name, enum queue_change *change, struct err *e);
 int queue_delete(const char *name, struct err *e);
+int queue_class_check(const char *class_name, const char *name, struct err *e);
 int queue_class_put(const char *class_name, const char *name, struct err *e);
 
 /* ---- cardspool.conf (config-edit.c) ---- */

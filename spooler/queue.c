@@ -183,6 +183,24 @@ queue_delete(const char *name, struct err *e)
 	return rc;
 }
 
+int
+queue_class_check(const char *class_name, const char *name, struct err *e)
+{
+	struct err none;
+	int rc;
+	ipp_t *there = queue_ask("printers", class_name, "printer-type", &rc, &none);
+	ipp_attribute_t *at = ippFindAttribute(there, "printer-type", IPP_TAG_ENUM);
+	bool queue = at && !(ippGetInteger(at, 0) & CUPS_PRINTER_CLASS);
+
+	ippDelete(there);
+	if (!queue && strcasecmp(class_name, name) != 0)
+		return 0;
+	return err_set(e, ERR_USAGE,
+		_("A class cannot have the name of a queue, as %s is. Choose another name for the "
+		  "class."),
+		class_name);
+}
+
 /* The members stay, in their order; a class that is not there is made. */
 int
 queue_class_put(const char *class_name, const char *name, struct err *e)

@@ -122,6 +122,9 @@ def check_add(c, uris, twins):
     one = c.card("printer", "add", "primacy", "--serial", "P1", "--template", "office-badge", "--class", "cards")
     check("printer add makes queue and class in one command", one[0] == 0 and
           c.queues().get("primacy") == uris["P1"] and "primacy" in c.run("lpstat", "-c").stdout, one)
+    wrong = c.card("printer", "add", "other", "--serial", "P1", "--class", "primacy")
+    check("a class by the name of a queue is refused before a queue is made", wrong[0] == 64 and "Choose another name" in wrong[2] and
+          "other" not in c.queues(), wrong)
     options = c.run("lpoptions", "-p", "primacy").stdout
     check("with what a card queue needs", "print-scaling=fill" in options and "template=office-badge" in options and
           "job-sheets=none,none" in options, options)
