@@ -50,7 +50,7 @@ visit_job(void *ctx, const struct job_row *job)
 static void
 jobs_turn(struct overview *o, unsigned seen)
 {
-	struct overview_job ordered[OVERVIEW_JOBS_MAX];
+	struct overview_job ordered[OVERVIEW_JOBS_MAX] = {0};
 
 	o->n_jobs = seen < OVERVIEW_JOBS_MAX ? seen : OVERVIEW_JOBS_MAX;
 	for (unsigned i = 0; i < o->n_jobs; i++)

@@ -11,7 +11,6 @@
 
 #include <inttypes.h>
 #include <microhttpd.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A machine as shown: either part may be missing. */
@@ -32,18 +31,6 @@ class_of(const char *state)
 		if (strcmp(state_classes[i].state, state) == 0)
 			return state_classes[i].class_name;
 	return "warn";
-}
-
-static struct overview *
-overview_take(struct web_request *q)
-{
-	struct overview *o = malloc(sizeof *o);
-
-	if (o && overview_read(q->ledger, web_months(q->web), o, &q->err) == 0)
-		return o;
-	free(o);
-	q->html.rc = ERR_SYSTEM;
-	return NULL;
 }
 
 /* ---- machines ---- */
@@ -208,10 +195,11 @@ web_machines(struct web_request *q)
 {
 	struct machine all[OVERVIEW_MACHINES_MAX + QUEUES_MAX];
 	const struct queue_list *queues = web_queues(q->web);
-	struct overview *o = overview_take(q);
+	const struct overview *o;
 	unsigned n;
 
-	if (!o)
+	q->html.rc = web_overview(q, &o);
+	if (q->html.rc != 0)
 		return;
 	n = machines_join(all, ARRAY_LEN(all), o, queues);
 	web_page_open(q, "Machines");
@@ -231,7 +219,6 @@ web_machines(struct web_request *q)
 		html_put(&q->html, "</p>");
 	}
 	web_page_close(q);
-	free(o);
 }
 
 /* ---- batches ---- */
@@ -286,10 +273,11 @@ web_batches(struct web_request *q)
 {
 	static const char *const heads[] = {
 		"Job", "Order", "State", "Machine", "Template", "Operator", "Period", "Failures"};
-	struct overview *o = overview_take(q);
+	const struct overview *o;
 	struct html *h = &q->html;
 
-	if (!o)
+	h->rc = web_overview(q, &o);
+	if (h->rc != 0)
 		return;
 	web_page_open(q, "Batches");
 	html_put(h, "<div class=\"wide\"><table class=\"list\"><thead><tr>");
@@ -308,5 +296,4 @@ web_batches(struct web_request *q)
 		html_put(h, "</p>");
 	}
 	web_page_close(q);
-	free(o);
 }

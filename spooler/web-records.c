@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_ROWS = 100, LIST_ROWS_MAX = 1000 };
+enum { LIST_ROWS = 100, LIST_ROWS_MAX = 1000, DRAWN_MS = 60000 };
 
 struct list {
 	struct failure_row *rows;
@@ -272,19 +272,58 @@ charts_head(struct web_request *q, const struct report *r)
 	html_put(h, "</p>\n");
 }
 
+static bool
+charts_kept(struct web_request *q, char *key, size_t max)
+{
+	const struct web_drawn *d = web_drawn(q->web);
+
+	snprintf(key, max, "%d|%.80s|%.80s|%.80s", q->lang, web_query(q, "from"),
+		web_query(q, "to"), web_query(q, "machine"));
+	if (strcmp(d->key, key) != 0 || web_now_ms() - d->at_ms >= DRAWN_MS)
+		return false;
+	web_page_open(q, "Charts");
+	if (q->html.rc == 0)
+		q->html.rc = buf_append(&q->html.buf, d->body.data, d->body.len, &q->err);
+	web_page_close(q);
+	return true;
+}
+
+/* From start on, what the page has now. */
+static void
+charts_keep(struct web_request *q, const char *key, size_t start)
+{
+	struct web_drawn *d = web_drawn(q->web);
+
+	d->key[0] = '\0';
+	buf_done(&d->body);
+	buf_init(&d->body, q->html.buf.len);
+	if (q->html.rc != 0 ||
+		buf_append(&d->body, q->html.buf.data + start, q->html.buf.len - start, NULL) != 0)
+		return;
+	snprintf(d->key, sizeof d->key, "%s", key);
+	d->at_ms = web_now_ms();
+}
+
 void
 web_charts(struct web_request *q)
 {
-	struct report *r = malloc(sizeof *r);
+	struct report *r;
+	char key[sizeof web_drawn(q->web)->key];
+	size_t start;
 
+	if (charts_kept(q, key, sizeof key))
+		return;
+	r = malloc(sizeof *r);
 	if (!r) {
 		q->html.rc = ERR_SYSTEM;
 		return;
 	}
 	if (report_take(q, r, 0) == 0) {
 		web_page_open(q, "Charts");
+		start = q->html.buf.len;
 		charts_head(q, r);
 		html_report_body(&q->html, r);
+		charts_keep(q, key, start);
 		web_page_close(q);
 		report_done(r);
 	}

@@ -298,12 +298,10 @@ request_check(struct web_request *q, const char *url, const char *method)
 		q->refused = MHD_HTTP_METHOD_NOT_ALLOWED;
 	else if (!q->route)
 		q->refused = other ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND;
-	else if (q->post && !origin_own(q))
-		q->refused = MHD_HTTP_FORBIDDEN;
+	else if (q->post && (!origin_own(q) || (q->route->upload && !session_there(q))))
+		q->refused = MHD_HTTP_FORBIDDEN; /* a stranger's file is not even taken */
 	else if (length && strtoull(length, NULL, 10) > (q->post ? body_bear(q) : 0))
 		q->refused = MHD_HTTP_CONTENT_TOO_LARGE;
-	else if (q->route->upload && !session_there(q))
-		q->refused = MHD_HTTP_FORBIDDEN; /* a stranger's file is not even taken */
 }
 
 /* ---- the body ---- */

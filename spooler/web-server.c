@@ -26,6 +26,8 @@ enum {
 	REQUEST_MS = 20000,            /* for a request to arrive whole and be answered */
 	PATIENT_MS = 300000,           /* the same for a photo */
 	TURN_MS = 1000,
+	OVERVIEW_MIN_MS = 2000,
+	OVERVIEW_MAX_MS = 60000, /* what is overdue changes with the day alone */
 	TLS_FILE_MAX = 256 * 1024,
 };
 
@@ -71,6 +73,35 @@ web_queues(struct web *w)
 	if (w->watch)
 		queue_watch_look(w->watch, &w->queues);
 	return &w->queues;
+}
+
+struct web_drawn *
+web_drawn(struct web *w)
+{
+	return &w->drawn;
+}
+
+int
+web_overview(struct web_request *q, const struct overview **out)
+{
+	struct web *w = q->web;
+	char head[2 * HASH_LEN + 1];
+	int64_t n, age_ms = web_now_ms() - w->overview_ms;
+	int rc = 0;
+
+	*out = &w->overview;
+	if (w->overview_head[0] && age_ms < OVERVIEW_MIN_MS)
+		return 0;
+	rc = ledger_head(q->ledger, &n, head, &q->err);
+	if (rc != 0 || (strcmp(head, w->overview_head) == 0 && age_ms < OVERVIEW_MAX_MS))
+		return rc;
+	w->overview_head[0] = '\0';
+	rc = overview_read(q->ledger, w->months, &w->overview, &q->err);
+	if (rc == 0) {
+		snprintf(w->overview_head, sizeof w->overview_head, "%s", head);
+		w->overview_ms = web_now_ms();
+	}
+	return rc;
 }
 
 /* ---- slow visitors ---- */
@@ -374,5 +405,6 @@ web_close(struct web *w)
 	else if (w->listen_fd >= 0)
 		close(w->listen_fd);
 	explicit_bzero(&w->sessions, sizeof w->sessions);
+	buf_done(&w->drawn.body);
 	free(w);
 }

@@ -10,6 +10,10 @@
 
 #include <microhttpd.h>
 
+#ifndef MHD_HTTP_CONTENT_TOO_LARGE
+#define MHD_HTTP_CONTENT_TOO_LARGE 413
+#endif
+
 enum { WEB_CONNECTIONS_MAX = 128, WEB_HOSTS_MAX = 8 };
 
 struct web_visitor {
@@ -29,6 +33,10 @@ struct web {
 	struct queue_watch *watch;
 	struct queue_list queues;
 	struct web_visitor visitors[WEB_CONNECTIONS_MAX];
+	struct overview overview;
+	char overview_head[2 * HASH_LEN + 1]; /* of the ledger it was read from, "" none yet */
+	int64_t overview_ms;
+	struct web_drawn drawn;
 };
 
 /* Callbacks of libmicrohttpd (web-request.c). */

@@ -128,6 +128,15 @@ const char *web_ledger_path(const struct web *w);
 unsigned web_months(const struct web *w);
 bool web_secure(const struct web *w);               /* by TLS */
 const struct queue_list *web_queues(struct web *w); /* belongs to w until the next call */
+/* Machines and jobs; belongs to the server. Read anew when the ledger changed, at most every 2 s. */
+int web_overview(struct web_request *q, const struct overview **out);
+/* The charts that were drawn last: a long ledger's take a second or two. */
+struct web_drawn {
+	char key[320]; /* what was asked for, "" nothing yet */
+	int64_t at_ms;
+	struct buf body;
+};
+struct web_drawn *web_drawn(struct web *w);
 int64_t web_now_ms(void);
 void web_redirect(struct web_request *q, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
