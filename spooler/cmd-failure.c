@@ -205,8 +205,8 @@ visit_record(void *ctx, const struct failure_row *f)
 	time_show(at, sizeof at, f->at);
 	time_show(cleared, sizeof cleared, f->cleared);
 	textable_add(c->table, id, at, text_or_dash(f->machine), text_or_dash(f->order), job, label,
-		text_or_dash(f->step), f->cause[0] ? f->cause : cause_words(f->code),
-		text_or_dash(f->done), f->cleared ? cleared : _("open"),
+		text_or_dash(f->step), f->cause[0] ? _(f->cause) : cause_words(f->code),
+		f->done[0] ? _(f->done) : "-", f->cleared ? cleared : _("open"),
 		text_or_dash(f->operator_name), text_or_dash(f->reviewer));
 	return 0;
 }

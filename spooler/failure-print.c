@@ -183,9 +183,9 @@ failure_print(struct ledger *l, const struct failure_row *f, struct err *e)
 		line_put(_("card"), _("%u, copy %u, attempt %u"), f->card, f->copy, f->attempt);
 	line_put(_("holder"), "%s", f->holder_masked);
 	line_put(_("step"), "%s", f->step);
-	line_put(_("cause"), "%s (%s)", f->cause[0] ? f->cause : cause_words(f->code), f->code);
+	line_put(_("cause"), "%s (%s)", f->cause[0] ? _(f->cause) : cause_words(f->code), f->code);
 	line_put(_("printer's reply"), "%s", f->raw);
-	line_put(_("what was done"), "%s", f->done);
+	line_put(_("what was done"), "%s", f->done[0] ? _(f->done) : "");
 	lost_put(f);
 	line_put(_("operator"), "%s", f->operator_name);
 	rc = review_put(l, f, e);

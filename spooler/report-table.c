@@ -1,8 +1,9 @@
 /*
  * report-table.c - the tables of the failure report, for paper and screen.
  *
- * Owns which columns there are and what stands in a cell: a line, and up to two fainter ones below.
- * Guarantees: what is not known is said in words, and a cell that is cut ends at a whole character.
+ * Owns which columns there are and what stands in a cell: a line, and up to three fainter ones
+ * below. Guarantees: what is not known is said in words, and a cell that is cut ends at a whole
+ * character.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -148,11 +149,15 @@ static void
 record_cause(const struct report_row *row, enum language l, struct report_cell *c)
 {
 	const struct failure_row *f = &row->failure;
+	size_t line = 0;
 
-	cell_put(c, 0, "%s", say_fault(l, f->code));
-	cell_put(c, 1, "%s%s%s", f->raw, f->raw[0] && f->done[0] ? " · " : "", f->done);
+	cell_put(c, line++, "%s", say_fault(l, f->code));
+	if (f->raw[0])
+		cell_put(c, line++, "%s", f->raw);
+	if (f->done[0])
+		cell_put(c, line++, "%s", say(l, f->done));
 	if (row->found[0])
-		cell_put(c, 2, "%s: %s", say(l, "found"), row->found);
+		cell_put(c, line++, "%s: %s", say(l, "found"), row->found);
 }
 
 static void
@@ -198,10 +203,10 @@ static const struct report_column lot_columns[] = {{"Ribbon lot", 0, 180, false}
 static const struct report_column cause_columns[] = {{"Cause", 0, 190, false},
 	{"Code", 196, 90, false}, {"Number", 290, 50, true}, {"Share", 346, 60, true},
 	{"Mean time to clear", 410, 101, true}};
-static const struct report_column record_columns[] = {{"No.", 0, 26, false},
-	{"When", 28, 74, false}, {"Machine", 106, 78, false}, {"Order, card", 188, 62, false},
-	{"Cause, what was done", 254, 126, false}, {"Operator", 384, 42, false},
-	{"Reviewed by", 430, 81, false}};
+static const struct report_column record_columns[] = {{"No.", 0, 24, false},
+	{"When", 26, 72, false}, {"Machine", 102, 70, false}, {"Order, card", 176, 58, false},
+	{"Cause, what was done", 238, 150, false}, {"Operator", 392, 38, false},
+	{"Reviewed by", 434, 77, false}};
 
 #define COLUMNS(c) c, ARRAY_LEN(c)
 

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -205,6 +206,12 @@ static const struct {
 	{"To check it with openssl:", "可用 openssl 验证:"},
 	{"the card", "卡片"},
 	{"fresh card", "已换新卡"},
+	{"waited until the cause was gone", "等待原因消除"},
+	{"card rejected, a fresh one takes its place", "废卡已排出,另制新卡"},
+	{"card taken out by hand, a fresh one takes its place", "卡片已人工取出,另制新卡"},
+	{"observed what became of the card", "已查看卡片去向"},
+	{"queue stopped", "队列已停止"},
+	{"the cards were made", "卡片已制成"},
 	{"feed", "进卡"},
 	{"encode", "写芯片"},
 	{"print", "打印"},
@@ -272,13 +279,16 @@ language_parse(const char *name)
 	return strncasecmp(name, "en", 2) == 0 ? LANGUAGE_EN : -1;
 }
 
+/* As gettext chooses: in any locale but C, LANGUAGE goes before it. */
 enum language
 language_of_locale(void)
 {
-	const char *name = setlocale(LC_MESSAGES, NULL);
-	int l = name ? language_parse(name) : -1;
+	const char *name = setlocale(LC_MESSAGES, NULL), *wanted = getenv("LANGUAGE");
+	bool plain = !name || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0;
 
-	return l == LANGUAGE_ZH ? LANGUAGE_ZH : LANGUAGE_EN;
+	if (!plain && wanted && wanted[0])
+		name = wanted;
+	return name && language_parse(name) == LANGUAGE_ZH ? LANGUAGE_ZH : LANGUAGE_EN;
 }
 
 const char *

@@ -149,7 +149,7 @@ void chart_cairo_done(struct canvas *c);
 
 /* ---- tables (report-table.c) ---- */
 
-enum { REPORT_COLUMNS = 8, REPORT_LINES = 3, REPORT_CELL = 320 };
+enum { REPORT_COLUMNS = 8, REPORT_LINES = 4, REPORT_CELL = 320 };
 struct report_cell {
 	char line[REPORT_LINES][REPORT_CELL]; /* "": none */
 };

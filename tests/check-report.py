@@ -85,6 +85,8 @@ def main(folder):
 
     def report(name, *words, path=ledger, **env):
         path_out = os.path.join(folder, name)
+        if name.endswith(".pdf"):  # libcairo 1.16 loses 768 bytes of each font that it puts into a PDF
+            env["ASAN_OPTIONS"] = "detect_leaks=0"
         done = run(CARDSPOOL, "failure", "report", "-o", path_out, "--json", "--ledger", path, *words, **env)
         return done, path_out
 
@@ -104,10 +106,10 @@ def main(folder):
     done, path = report("zh.html", *period, "--language", "zh")
     chinese = Page(open(path, encoding="utf-8").read())
     check("the same in Chinese", "故障报告" in chinese.text and "进卡盒无卡" in chinese.text and not chinese.bad, chinese.bad)
-    done, path = report("locale.html", *period, LC_ALL="zh_CN.UTF-8", LANGUAGE="zh_CN")
-    have = run("locale", "-a").stdout.lower()
-    if "zh_cn.utf8" in have:
-        check("the locale chooses the language", "故障报告" in open(path, encoding="utf-8").read())
+    done, path = report("locale.html", *period, LC_ALL="C.UTF-8", LANGUAGE="zh_CN")
+    check("the locale chooses the language", "故障报告" in open(path, encoding="utf-8").read())
+    done, path = report("locale.html", *period, LC_ALL="C", LANGUAGE="zh_CN")
+    check("in the C locale it is English", "Failure report" in open(path, encoding="utf-8").read())
 
     # Pages.
     for language, words in (("en", ("Failure report", "Card feeder empty", "60001377")), ("zh", ("故障报告", "进卡盒无卡", "60001377"))):

@@ -218,7 +218,10 @@ card_make(struct history *h, const struct machine *m, struct card_row *row)
 		if (lost)
 			card_to(h, m, row,
 				fault->action == FAULT_REJECT ? CARD_REJECTED : CARD_SPOILED, 3);
-		failure_end(h, lost ? "fresh card" : NULL);
+		failure_end(h, !lost ? NULL
+			       : fault->action == FAULT_REJECT
+				       ? "card rejected, a fresh one takes its place"
+				       : "card taken out by hand, a fresh one takes its place");
 	}
 	if (lost) {
 		must(h, ledger_card_retry(h->ledger, row, &fresh, &h->e));
