@@ -191,7 +191,7 @@ def live(b, shop):
 
 
 def main(folder, pictures):
-    shop = Shop(folder, months=3, cards=25).start()
+    shop = Shop(folder, months=3, cards=40).start()
     b = None
     try:
         first = shop.records()[-1]["id"]

@@ -396,7 +396,7 @@ def main(folder):
         done = shop.cs("web", "--listen", listen)
         check(f"--listen {listen}: refused, one line", done.returncode == 64 and done.stderr.count("\n") == 1
               and why in done.stderr, done.stderr)
-    shop = Shop(folder).start()
+    shop = Shop(folder, cards=20, extra=("--no-reviews",)).start()
     try:
         slow = Slow(shop)
         slow.start()
