@@ -6,6 +6,7 @@
 import os
 import sys
 
+import machines
 import privatecups
 import torture
 
@@ -14,7 +15,7 @@ KILLS = 25
 
 
 def main():
-    run = torture.Torture(os.path.abspath(BUILD), KILLS, 3, False)
+    run = torture.Torture(os.path.abspath(BUILD), machines.MACHINES["dualys3"], KILLS, 3, False)
     try:
         status = run.run()
     except privatecups.Failed as failure:
