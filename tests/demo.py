@@ -211,9 +211,9 @@ Look at
 
 Print the next batch on a real printer
   sudo make -C build install && sudo systemctl restart cups
-  sudo cardspool key create /etc/cardspool/master.keys
-  sudo lpinfo -v | grep cardspool                  the printer's address
-  sudo lpadmin -p cards -E -v ADDRESS -P /usr/local/share/ppd/cardspool/{args.printer}.ppd
+  sudo cardspool key create                        master keys, readable by root alone
+  sudo cardspool printer add cards                 the queue of the printer that is connected
+  sudo cardspool printer pair cards                proves with one blank card which reader is in it
   cardspool pack roster.csv -o batch.cards && lp -d cards batch.cards""")
 
 
