@@ -11,6 +11,8 @@
 #   fleet       16 printers of three models at once under one cupsd: processor time of cupsd, filters, backends and
 #               keyd, from the first lp to the last job's end, as a share of two cores over that time; and how much of
 #               the pace of a printer that is alone each of them keeps.
+# Each row says whether its goal is met. The gap's goal, 0.01 %, is shown only; what fails the command is 1 %, which a
+# machine that is busy with other things keeps too.
 # Writes bench-wire.json. Exit status 1 when a limit is missed, 77 when the kernel does not let the emulator run.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -18,15 +20,16 @@ import argparse
 import json
 import os
 import re
+import statistics
 import sys
 import time
 
 import machines
 import privatecups
 
-# The pass looks at the printer and writes its intent between two cards, on a machine at rest: what that may cost on a
+# The pass looks at the printer and writes its intent between two cards (doc/PERFORMANCE.md); what that may cost on a
 # machine that is busy with other things too.
-GAP_MAX, FLEET, FLEET_MAX, FLEET_PACE_MIN = 0.01, 16, 0.05, 0.95
+GAP_GOAL, GAP_MAX, FLEET, FLEET_MAX, FLEET_PACE_MIN = 0.0001, 0.01, 16, 0.05, 0.95
 FULL_SPEED_BPS = 1000000  # of 1.216 MB/s that the frames of 12 Mbit/s can hold
 SERIAL = "WIRE0001"
 FLEET_MODELS = ("dualys3", "primacy", "p310i", "dualys3")
@@ -99,7 +102,7 @@ def measure(build, model, cards, full_speed=False):
     cycle = (out[cards] - out[1]) / (cards - 1)
     return {"model": model, "line": "full-speed" if full_speed else "high-speed", "cards": cards,
             "seconds": round(seconds, 2), "cycle_s": round(cycle / 1000, 2),
-            "gap_median_ms": gaps[len(gaps) // 2], "gap_max_ms": gaps[-1],
+            "gap_median_ms": statistics.median(gaps), "gap_max_ms": gaps[-1],
             "gap_share": round(sum(gaps) / len(gaps) / cycle, 5),
             "wire_bytes_a_card": stat["usb"]["bytes_out"] // cards}
 
@@ -198,9 +201,11 @@ def report_all(report, build, args):
     for model in args.models:
         if args.only in (None, "gap", "full-speed") or (args.only == "fleet" and model in FLEET_MODELS):
             row = alone[model] = measure(build, model, args.cards)
+            row["met"] = row["gap_share"] <= GAP_GOAL
             report.add(row, row["gap_share"] <= GAP_MAX,
                        f"{model:<8} host gap {row['gap_median_ms']} ms, at most {row['gap_max_ms']}: "
-                       f"{100 * row['gap_share']:.3f} % of a cycle of {row['cycle_s']} s, "
+                       f"{100 * row['gap_share']:.3f} % of a cycle of {row['cycle_s']} s "
+                       f"(goal {100 * GAP_GOAL:.2f} %: {'met' if row['met'] else 'NOT MET'}), "
                        f"{row['wire_bytes_a_card']} bytes a card")
         if args.only in (None, "full-speed"):
             row = measure(build, model, args.cards, True)
