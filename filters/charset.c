@@ -129,55 +129,87 @@ charset_to_utf8(struct buf *out, const uint8_t *in, size_t len, const char *name
 	return gb18030_to_utf8(out, in, len, name, e);
 }
 
-/* One character to at most two bytes; 0 if GBK has no place for it. */
+/* UTF-8 to GBK, opened by the first character that needs it: most fields hold digits. */
+struct gbk_writer {
+	iconv_t cd;
+	bool open;
+};
+
+static int
+gbk_open(struct gbk_writer *w, struct err *e)
+{
+	if (w->open)
+		return 0;
+	w->cd = iconv_open("GBK", "UTF-8");
+	if (w->cd == (iconv_t)-1)
+		return err_set(
+			e, ERR_SYSTEM, _("This system cannot write GBK: %s."), strerror(errno));
+	w->open = true;
+	return 0;
+}
+
+/* One character to at most two bytes; 0 if GBK has no place for it. Nothing may follow that. */
 static size_t
 gbk_char(iconv_t cd, uint8_t out[4], const char *utf8, size_t n)
 {
 	char *from = (char *)(uintptr_t)utf8, *to = (char *)out;
 	size_t left = n, room = 4;
 
-	iconv(cd, NULL, NULL, NULL, NULL);
 	if (iconv(cd, &from, &left, &to, &room) != 0 || left)
 		return 0;
 	size_t wrote = 4 - room;
 	/* CP936 also has the euro sign as the single byte 80; a reader of two-byte GBK would
 	 * stumble. */
-	return wrote == 2 || (wrote == 1 && out[0] < 0x80) ? wrote : 0;
+	return wrote == 2 ? wrote : 0;
+}
+
+/* The next character of utf8, which is n bytes long; *wrote bytes of code. */
+static int
+gbk_next(struct gbk_writer *w, uint8_t code[4], size_t *wrote, const char *utf8, size_t n,
+	uint32_t cp, struct err *e)
+{
+	if (n == 1) { /* ASCII stays as it is */
+		code[0] = (uint8_t)cp;
+		*wrote = 1;
+		return 0;
+	}
+	int rc = gbk_open(w, e);
+	if (rc)
+		return rc;
+	*wrote = gbk_char(w->cd, code, utf8, n);
+	if (!*wrote)
+		rc = err_set(e, ERR_INPUT,
+			_("the character U+%04X does not exist in GBK, so the chip cannot "
+			  "hold "
+			  "it; write it another way."),
+			(unsigned)cp);
+	return rc;
 }
 
 int
 charset_to_gbk(uint8_t *out, size_t max, size_t *len, const char *utf8, struct err *e)
 {
+	struct gbk_writer w = {0};
 	size_t left = strlen(utf8), need = 0;
-	iconv_t cd = iconv_open("GBK", "UTF-8");
 	int rc = 0;
 
 	*len = 0;
-	if (cd == (iconv_t)-1)
-		return err_set(
-			e, ERR_SYSTEM, _("This system cannot write GBK: %s."), strerror(errno));
-	for (size_t n; left; utf8 += n, left -= n) {
+	for (size_t n; left && !rc; utf8 += n, left -= n) {
 		uint8_t code[4];
 		uint32_t cp;
+		size_t wrote = 0;
 		n = utf8_next(&cp, utf8, left);
 		if (!n) {
 			rc = err_set(e, ERR_INPUT, _("holds bytes that are not UTF-8."));
 			break;
 		}
-		size_t wrote = gbk_char(cd, code, utf8, n);
-		if (!wrote) {
-			rc = err_set(e, ERR_INPUT,
-				_("the character U+%04X does not exist in GBK, so the chip cannot "
-				  "hold "
-				  "it; write it another way."),
-				(unsigned)cp);
-			break;
-		}
+		rc = gbk_next(&w, code, &wrote, utf8, n, cp, e);
 		for (size_t i = 0; i < wrote; i++, need++)
 			if (need < max)
 				out[need] = code[i];
 	}
-	iconv_close(cd);
+	if (w.open)
+		iconv_close(w.cd);
 	*len = need;
 	return rc;
 }
