@@ -140,23 +140,6 @@ int chip_change_run(struct desk *d, const char *verb, const struct record *after
 /* Finishes the change that the ledger has open for this chip. */
 int chip_change_finish(struct desk *d, struct err *e);
 
-/* ---- chip-stage.c: an MF1 chip between blank and finished ---- */
-
-struct chip_stage {
-	struct station *station;
-	const struct chip_id *id;
-	int keyd_fd;
-	struct key_source *source; /* left set to the version of the masters that opens the chip */
-	unsigned fresh, own;       /* sectors as delivered, and with the keys of this site */
-};
-/* Counts the sectors. FAULT_CHIP_USED: none is ours, FAULT_CHIP_TRAILER: some are, and others open
- * with no key at hand. */
-int chip_stage_look(struct chip_stage *c, struct err *e);
-/* Sectors that are still open on a chip that was begun get their keys. */
-int chip_stage_close(const struct chip_stage *c, struct err *e);
-/* FAULT_CHIP_USED: the closed chip carries another record than this, with a good MAC. */
-int chip_stage_free(const struct chip_stage *c, const struct chip_image *image, struct err *e);
-
 /* ---- chip-journal.c: blocks sealed to the card's own write keys ---- */
 
 /* Blocks of image whose bit is set, hexadecimal; the caller frees *out. */
@@ -176,8 +159,6 @@ int ledger_chip_change(struct ledger *l, const char *uid, struct chip_change *ou
 /* UIDs of all cards that are done or void, and of chips personalised or voided at a desk. */
 typedef int chip_visitor(void *ctx, const char *uid, bool is_void);
 int ledger_chips(struct ledger *l, chip_visitor *visit, void *ctx, struct err *e);
-/* Was the MF1 chip of this number made somebody's at a desk, and not voided there since? */
-int ledger_chip_issued(struct ledger *l, const char *uid, bool *issued, struct err *e);
 int64_t ledger_last_time(struct ledger *l, struct err *e); /* Unix ms of the last event, 0: none */
 
 /* ---- inspector.c ---- */

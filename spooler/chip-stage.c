@@ -1,13 +1,14 @@
 /*
  * chip-stage.c - how far an MF1 chip has come on its way from blank to somebody's card.
  *
- * Owns the look at every sector with every version of the masters, and the end of an encoding that
- * was broken off between two trailers. Guarantees: looking writes nothing; a chip with a sector
- * that opens with no key at hand is refused; keys are wiped.
+ * Owns the look at every sector with every version of the masters, the end of an encoding that was
+ * broken off between two trailers, and the record for a chip that was initialised before.
+ * Guarantees: looking writes nothing; a chip with a sector that opens with no key at hand is
+ * refused, and so is one on which anything stands; keys are wiped.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/chip-desk.h"
+#include "spooler/spooler.h"
 
 #include <string.h>
 
@@ -85,4 +86,63 @@ chip_stage_free(const struct chip_stage *c, const struct chip_image *image, stru
 			_("This chip holds a finished record already. To write another one: "
 			  "cardspool chip void, then this command again."));
 	return rc;
+}
+
+static uint64_t
+blocks_all(void)
+{
+	uint64_t blocks = 0;
+
+	for (unsigned b = 1; b < CHIP_BLOCKS; b++)
+		if (b != chip_trailer(b / CHIP_SECTOR_BLOCKS))
+			blocks |= UINT64_C(1) << b;
+	return blocks;
+}
+
+/* How many blocks hold anything; resume: anything but what image puts there. */
+static int
+blocks_foreign(const struct chip_stage *c, const struct chip_image *image, bool resume, unsigned *n,
+	struct err *e)
+{
+	static const uint8_t blank[CHIP_BLOCK_LEN];
+	struct chip_image seen, want = *image;
+	struct chip_keys keys = {0};
+	unsigned n_mac = 0;
+	int rc = c->source->card_keys(c->source->ctx, c->id, image, &keys, e);
+
+	*n = 0;
+	if (rc == 0)
+		rc = chip_read(c->station, c->id, &keys, blocks_all(), &seen, e);
+	for (unsigned b = 1; rc == 0 && b < CHIP_BLOCKS; b++) {
+		const bool mac = image->mac >> b & 1u;
+		if (mac && n_mac < sizeof keys.mac / CHIP_BLOCK_LEN)
+			memcpy(want.block[b], keys.mac + n_mac++ * CHIP_BLOCK_LEN, CHIP_BLOCK_LEN);
+		if (!(blocks_all() >> b & 1u) || memcmp(seen.block[b], blank, sizeof blank) == 0)
+			continue;
+		*n += !resume || !(mac || image->data >> b & 1u) ||
+		      memcmp(seen.block[b], want.block[b], CHIP_BLOCK_LEN) != 0;
+	}
+	explicit_bzero(&keys, sizeof keys);
+	explicit_bzero(&seen, sizeof seen);
+	explicit_bzero(&want, sizeof want);
+	return rc;
+}
+
+int
+chip_stage_take(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool resume, bool *taken, struct err *e)
+{
+	struct key_source source = *keys;
+	struct chip_stage stage = {.station = s,
+		.id = id,
+		.keyd_fd = (int)((intptr_t)keys->ctx & KEYD_FD_MASK),
+		.source = &source};
+	unsigned n = 0;
+	int rc = chip_stage_look(&stage, e);
+
+	if (rc == 0 && stage.own == CHIP_SECTORS)
+		rc = blocks_foreign(&stage, image, resume, &n, e);
+	/* One write may have been torn; more than one block was never under way at a time. */
+	*taken = rc == 0 && stage.own == CHIP_SECTORS && n <= (resume ? 1u : 0u);
+	return *taken ? chip_update(s, id, image, &source, NULL, e) : rc;
 }

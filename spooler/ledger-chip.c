@@ -57,8 +57,9 @@ int
 ledger_chip_change(struct ledger *l, const char *uid, struct chip_change *out, struct err *e)
 {
 	static const char sql[] =
-		"SELECT seq, kind, data FROM event WHERE kind IN ('chip-change-began', "
-		"'chip-change-done') AND json_extract(data, '$.uid') = ? ORDER BY seq DESC LIMIT 1";
+		"SELECT seq, kind, data FROM event WHERE " EVENT_CHIP " AND " EVENT_CHIP_NUMBER
+		" = ? AND kind IN ('chip-change-began', 'chip-change-done') "
+		"ORDER BY seq DESC LIMIT 1";
 	sqlite3_stmt *s = ledger_statement(l, sql, e);
 
 	*out = (struct chip_change){0};
@@ -79,11 +80,13 @@ ledger_chip_change(struct ledger *l, const char *uid, struct chip_change *out, s
 int
 ledger_chip_issued(struct ledger *l, const char *uid, bool *issued, struct err *e)
 {
+	/* Only a void takes it back. A change begins on somebody's card only; a tag has no void. */
 	static const char sql[] =
-		"SELECT json_extract(data, '$.verb') = 'personalise' FROM event WHERE kind = "
-		"'chip-life' "
-		"AND json_extract(data, '$.number') = ? AND json_extract(data, '$.phase') = 'done' "
-		"ORDER BY seq DESC LIMIT 1";
+		"SELECT kind <> 'chip-life' OR json_extract(data, '$.verb') = 'personalise' FROM "
+		"event WHERE " EVENT_CHIP " AND " EVENT_CHIP_NUMBER
+		" = ? AND (kind = 'chip-change-began' OR (kind IN ('chip-life', 'chip-tag') AND "
+		"json_extract(data, '$.phase') = 'done' AND "
+		"coalesce(json_extract(data, '$.verb'), '') <> 'init')) ORDER BY seq DESC LIMIT 1";
 	sqlite3_stmt *s = ledger_statement(l, sql, e);
 
 	*issued = false;

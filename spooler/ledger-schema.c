@@ -121,6 +121,11 @@ static const char *const schema_tables[] = {
 	"CREATE INDEX card_printer ON card (printer_serial, state)",
 };
 
+/* What was done to a chip at a desk is asked for each card of a job. */
+static const char *const schema_chips[] = {
+	"CREATE INDEX event_chip ON event (" EVENT_CHIP_NUMBER ") WHERE " EVENT_CHIP,
+};
+
 /* From an event into the tables, and what a row may become. A replay needs these too. */
 static const char *const schema_rules[] = {
 	"CREATE TRIGGER event_counts AFTER INSERT ON event BEGIN\n"
@@ -336,9 +341,9 @@ schema_fill(struct sqlite3 *db)
 
 static const char *const schema_marks[] = {
 	"PRAGMA application_id = 1128354372",
-	"PRAGMA user_version = 2",
+	"PRAGMA user_version = 3",
 };
-_Static_assert(LEDGER_APPLICATION_ID == 1128354372 && LEDGER_VERSION == 2,
+_Static_assert(LEDGER_APPLICATION_ID == 1128354372 && LEDGER_VERSION == 3,
 	"the marks above are the numbers of spooler.h");
 
 int
@@ -348,6 +353,8 @@ ledger_schema_create(struct sqlite3 *db)
 		"INSERT INTO meta VALUES (1, '', 0, '" CHAIN_START "', '')"};
 	int rc = schema_run(db, schema_tables, ARRAY_LEN(schema_tables));
 
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, schema_chips, ARRAY_LEN(schema_chips));
 	if (rc == SQLITE_OK)
 		rc = schema_run(db, failure_tables, n_failure_tables);
 	if (rc == SQLITE_OK)
@@ -390,8 +397,8 @@ triggers_drop(struct sqlite3 *db)
 
 /* Format 1 has no people, reviews and notes, and its records do not say the zone nor what was lost.
  * The two tables that grew are filled anew from what they held, as a replay of the events would. */
-int
-ledger_schema_convert(struct sqlite3 *db)
+static int
+format_1_convert(struct sqlite3 *db)
 {
 	static const char *const away[] = {
 		"CREATE TEMP TABLE meta_1 AS SELECT * FROM main.meta",
@@ -428,6 +435,17 @@ ledger_schema_convert(struct sqlite3 *db)
 		rc = schema_run(db, schema_guards, ARRAY_LEN(schema_guards));
 	if (rc == SQLITE_OK)
 		rc = schema_run(db, failure_guards, n_failure_guards);
+	return rc;
+}
+
+/* Format 2 finds no chip by its number but by reading every event. */
+int
+ledger_schema_convert(struct sqlite3 *db, int format)
+{
+	int rc = format < 2 ? format_1_convert(db) : SQLITE_OK;
+
+	if (rc == SQLITE_OK)
+		rc = schema_run(db, schema_chips, ARRAY_LEN(schema_chips));
 	if (rc == SQLITE_OK)
 		rc = schema_run(db, schema_marks, ARRAY_LEN(schema_marks));
 	return rc;

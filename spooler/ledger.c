@@ -412,7 +412,7 @@ ledger_convert(struct ledger *l, struct err *e)
 		return rc;
 	rc = ledger_schema_check(l, &format, e);
 	if (rc == 0 && format < LEDGER_VERSION) {
-		if (ledger_schema_convert(l->db) != SQLITE_OK)
+		if (ledger_schema_convert(l->db, format) != SQLITE_OK)
 			rc = ledger_error(l, sqlite3_extended_errcode(l->db), e);
 		else
 			rc = ledger_append(l, "ledger-converted", "", 0, NULL,
@@ -425,7 +425,7 @@ ledger_convert(struct ledger *l, struct err *e)
 
 /* Who only reads leaves an older file as it is and reads a converted copy in memory. */
 static int
-ledger_convert_copy(struct ledger *l, struct err *e)
+ledger_convert_copy(struct ledger *l, int format, struct err *e)
 {
 	sqlite3 *copy = NULL;
 	int rc = sqlite3_open(":memory:", &copy);
@@ -438,7 +438,7 @@ ledger_convert_copy(struct ledger *l, struct err *e)
 		rc = b ? sqlite3_backup_finish(b) : sqlite3_errcode(copy);
 	}
 	if (rc == SQLITE_OK)
-		rc = ledger_schema_convert(copy);
+		rc = ledger_schema_convert(copy, format);
 	if (rc != SQLITE_OK) {
 		sqlite3_close(copy);
 		return ledger_error(l, rc, e);
@@ -493,7 +493,8 @@ ledger_connect(struct ledger *l, enum ledger_mode mode, struct err *e)
 	if (format == 0)
 		rc = ledger_create(l, e);
 	else if (format < LEDGER_VERSION)
-		rc = mode == LEDGER_WRITE ? ledger_convert(l, e) : ledger_convert_copy(l, e);
+		rc = mode == LEDGER_WRITE ? ledger_convert(l, e)
+					  : ledger_convert_copy(l, format, e);
 	return rc == 0 && mode == LEDGER_WRITE ? wal_set(l, e) : rc;
 }
 

@@ -257,7 +257,8 @@ run_chip_select(const struct pass_run *r, struct chip_id *out, struct err *e)
 	return r->card->has_tag ? type2_type_check(out, e) : chip_type_check(out, e);
 }
 
-/* One chip, of a UID that no live card has, or the very chip of this row. */
+/* One chip, of a UID that no live card has and no desk gave to somebody, or the very chip of this
+ * row. */
 static int
 encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 {
@@ -265,6 +266,7 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	struct pass *p = r->p;
 	struct card_row other = {0};
 	char uid[UID_HEX_MAX];
+	bool issued = false;
 	int rc;
 
 	rc = chip_ready(r, e);
@@ -278,12 +280,19 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	if (r->row.uid[0] && strcmp(uid, r->row.uid) != 0)
 		return err_set(e, ERR_DOUBT, "%s", _("Another card lies at the station."));
 	rc = ledger_uid_find(p->ledger, uid, &other, e);
+	if (rc == 0)
+		rc = ledger_chip_issued(p->ledger, uid, &issued, e);
 	if (rc != 0) {
 		r->storage = true;
 		return rc;
 	}
 	if (other.id != 0 && other.id != r->row.id)
 		return fault_set(e, FAULT_UID_ISSUED, NULL);
+	if (issued)
+		return fault_say(e, FAULT_UID_ISSUED, "personalised at a desk",
+			_("The chip of this card was personalised for somebody at a desk reader. "
+			  "Keep the "
+			  "rejected card aside and show it to the supervisor."));
 	snprintf(r->row.uid, sizeof(r->row.uid), "%s", uid);
 	hex_build(r->row.chip_hash, r->card->chip_hash, HASH_LEN);
 	hex_build(r->row.front_hash, r->card->face_hash[SIDE_FRONT], HASH_LEN);
@@ -298,6 +307,29 @@ encode_prepare(struct pass_run *r, struct card_facts *facts, struct err *e)
 	return 0;
 }
 
+/* A chip that was initialised before has the keys of this site, which chip_encode takes for another
+ * card's. Nobody else's chip is touched: then the first answer stands. */
+static int
+chip_issue(struct pass_run *r, bool resume, struct err *e)
+{
+	struct pass *p = r->p;
+	struct err other = {0};
+	bool taken = false;
+	int rc = chip_encode(p->station, &r->chip, &r->card->chip, &p->keys, resume, NULL, e);
+
+	if (rc == 0 || (e->fault != FAULT_CHIP_USED &&
+			       !(resume && (e->fault == FAULT_CHIP_VERIFY ||
+						   e->fault == FAULT_CHIP_TRAILER))))
+		return rc;
+	int again = chip_stage_take(
+		p->station, &r->chip, &r->card->chip, &p->keys, resume, &taken, &other);
+	if (!taken)
+		return rc;
+	if (again)
+		*e = other;
+	return again;
+}
+
 static int
 encode_perform(struct pass_run *r, struct err *e)
 {
@@ -307,7 +339,7 @@ encode_perform(struct pass_run *r, struct err *e)
 	r->resume = true;
 	if (r->card->has_tag)
 		return type2_encode(r->p->station, &r->chip, &r->card->tag, resume, e);
-	return chip_encode(r->p->station, &r->chip, &r->card->chip, &r->p->keys, resume, NULL, e);
+	return chip_issue(r, resume, e);
 }
 
 /* The chip that was encoded is still the one in the machine. */

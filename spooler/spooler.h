@@ -98,7 +98,7 @@ int card_state_parse(const char *name); /* -1 */
 
 /* ---- ledger (ledger.c, ledger-schema.c, ledger-verify.c) ------------------------------------------------ */
 
-#define LEDGER_VERSION 2
+#define LEDGER_VERSION 3
 #define UUID_MAX       64
 #define UID_HEX_MAX    21
 
@@ -189,6 +189,10 @@ int ledger_card_move(struct ledger *l, struct card_row *row, enum card_state to,
  * lists it).
  */
 int ledger_uid_find(struct ledger *l, const char *uid, struct card_row *row, struct err *e);
+
+/* Was the chip of this number made somebody's at a desk (ledger-chip.c), and not voided there since? Initialised
+ * it is nobody's. */
+int ledger_chip_issued(struct ledger *l, const char *uid, bool *issued, struct err *e);
 
 /* A finished card of the record in->record_hash other than card in->key. 0 with row->id 0 when none. */
 int ledger_record_find(struct ledger *l, const struct card_row *in, struct card_row *row, struct err *e);
@@ -311,10 +315,14 @@ enum {
 #define EVENT_SELECT                                                                               \
 	"SELECT seq, at, up, kind, job, card, actor, data, data_hash, prev, hash FROM event "
 const char *column_text(struct sqlite3_stmt *s, int i); /* "" for NULL */
+/* Events about a chip and its number; a query in these very words finds the index event_chip. */
+#define EVENT_CHIP        "kind GLOB 'chip-*'"
+#define EVENT_CHIP_NUMBER "coalesce(json_extract(data, '$.number'), json_extract(data, '$.uid'))"
 
 /* Ours, not newer, not foreign. *format: 0 = an empty file. */
 int ledger_schema_check(struct ledger *l, int *format, struct err *e);
-int ledger_schema_convert(struct sqlite3 *db); /* format 1 to this one, without its event; as create */
+/* An older format to this one, without its event; as create. */
+int ledger_schema_convert(struct sqlite3 *db, int format);
 int ledger_schema_create(struct sqlite3 *db);                            /* an SQLite code; inside a transaction */
 int ledger_schema_loosen(struct sqlite3 *db); /* drops the guards that only a live ledger needs: for a replay */
 
@@ -490,6 +498,30 @@ void sink_cups_arm(void);                  /* installs the handlers of the two s
 /* From now on the loss of the parent alone does not make an orphan: cupsd must be gone too. */
 void sink_cups_watch(pid_t cupsd);
 void sink_clear(struct sink *s);           /* takes back every reason an earlier run may have left */
+
+/* ---- an MF1 chip between blank and finished (chip-stage.c) ---------------------------------------------------- */
+
+struct chip_stage {
+	struct station *station;
+	const struct chip_id *id;
+	int keyd_fd;
+	struct key_source *source; /* left set to the version of the masters that opens the chip */
+	unsigned fresh, own;       /* sectors as delivered, and with the keys of this site */
+};
+/* Counts the sectors. FAULT_CHIP_USED: none is ours, FAULT_CHIP_TRAILER: some are, and others open
+ * with no key at hand. */
+int chip_stage_look(struct chip_stage *c, struct err *e);
+/* Sectors that are still open on a chip that was begun get their keys. */
+int chip_stage_close(const struct chip_stage *c, struct err *e);
+/* FAULT_CHIP_USED: the closed chip carries another record than this, with a good MAC. */
+int chip_stage_free(const struct chip_stage *c, const struct chip_image *image, struct err *e);
+/*
+ * Writes and proves image on a chip that has the keys of this site in every sector and nothing else: initialised,
+ * or voided. keys: keyd's. resume: it may carry what an interrupted call of this very image left. *taken false: it
+ * is no such chip, nothing was written, the result says nothing.
+ */
+int chip_stage_take(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool resume, bool *taken, struct err *e);
 
 /* ---- the pass (pass.c, pass-recover.c) ------------------------------------------------------------------------------- */
 

@@ -348,6 +348,21 @@ chip_encode(struct station *s, const struct chip_id *id, const struct chip_image
 	return record_encode(id, image->block[4][0], resume, e);
 }
 
+/* None is initialised. */
+int
+chip_stage_take(struct station *s, const struct chip_id *id, const struct chip_image *image,
+	const struct key_source *keys, bool resume, bool *taken, struct err *e)
+{
+	(void)s;
+	(void)id;
+	(void)image;
+	(void)keys;
+	(void)resume;
+	(void)e;
+	*taken = false;
+	return 0;
+}
+
 int
 type2_encode(struct station *s, const struct chip_id *id, const struct tag_image *image,
 	bool resume, struct err *e)

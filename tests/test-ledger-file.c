@@ -373,7 +373,7 @@ newer_and_foreign_files_are_left_alone(void **state)
 		const char *sql, *words;
 		int code;
 	} cases[] = {
-		{"PRAGMA user_version = 3", "newer cardspool", ERR_INPUT},
+		{"PRAGMA user_version = 4", "newer cardspool", ERR_INPUT},
 		{"PRAGMA application_id = 7", "another program", ERR_INPUT},
 		{"PRAGMA user_version = 0", "damaged", ERR_INPUT},
 	};
@@ -393,6 +393,38 @@ newer_and_foreign_files_are_left_alone(void **state)
 			assert_non_null(strstr(b.e.text, b.path));
 			bench_close(&b);
 		}
+}
+
+/* Format 2 is this one without the index by which chips are found. */
+static void
+format_2_gets_the_index_of_chips(void **state)
+{
+	static const char plan[] = "EXPLAIN QUERY PLAN SELECT 1 FROM event WHERE " EVENT_CHIP
+				   " AND " EVENT_CHIP_NUMBER " = 'x' AND kind = 'chip-life'";
+	json_t *data = json_pack(
+		"{s:s, s:s, s:s}", "verb", "personalise", "phase", "done", "number", "04a1");
+	sqlite3_stmt *s = NULL;
+	bool issued = false;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	assert_int_equal(ledger_event(b.ledger, "chip-life", NULL, data, &b.e), 0);
+	json_decref(data);
+	ledger_close(b.ledger);
+	assert_string_equal(raw_sql(b.path, "DROP INDEX event_chip; PRAGMA user_version = 2"), "");
+	assert_int_equal(ledger_open(&b.ledger, b.path, LEDGER_READ, &b.e), 0);
+	assert_int_equal(ledger_chip_issued(b.ledger, "04a1", &issued, &b.e), 0);
+	assert_true(issued);
+	bench_reopen(&b);
+	bench_verify_clean(&b);
+	assert_int_equal(ledger_chip_issued(b.ledger, "04a2", &issued, &b.e), 0);
+	assert_false(issued);
+	assert_int_equal(sqlite3_prepare_v2(b.ledger->db, plan, -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	assert_non_null(strstr((const char *)sqlite3_column_text(s, 3), "event_chip"));
+	sqlite3_finalize(s);
+	bench_close(&b);
 }
 
 static void
@@ -627,6 +659,7 @@ main(void)
 		cmocka_unit_test(a_noted_head_proves_the_past),
 		cmocka_unit_test(a_clock_that_goes_back_is_noted),
 		cmocka_unit_test(newer_and_foreign_files_are_left_alone),
+		cmocka_unit_test(format_2_gets_the_index_of_chips),
 		cmocka_unit_test(files_that_are_no_ledger_are_refused),
 		cmocka_unit_test(it_belongs_to_its_owner_alone),
 		cmocka_unit_test(a_locked_ledger_says_so),

@@ -439,6 +439,51 @@ issued_chip_is_refused(void **state)
 }
 
 static void
+desk_event(const char *verb, const char *phase)
+{
+	struct ledger *l;
+	struct err e;
+	json_t *data = json_pack("{s:s, s:s, s:s, s:s}", "verb", verb, "phase", phase, "chip",
+		"mf1", "number", "00000009");
+
+	assert_int_equal(ledger_open(&l, ledger_file, LEDGER_WRITE, &e), 0);
+	assert_int_equal(ledger_event(l, "chip-life", NULL, data, &e), 0);
+	ledger_close(l);
+	json_decref(data);
+}
+
+/* The desk's deeds on chip 9, in their order; then the pass meets it. */
+static void
+desk_decides_over_its_chips(void **state)
+{
+	static const struct {
+		const char *deed[4][2];
+		unsigned rejected;
+	} cases[] = {
+		{{{"init", "begun"}, {"init", "done"}}, 0},
+		{{{"personalise", "begun"}, {"personalise", "failed"}}, 0},
+		{{{"init", "done"}, {"personalise", "done"}}, 1},
+		{{{"personalise", "done"}, {"personalise", "failed"}, {"void", "failed"}}, 1},
+		{{{"personalise", "done"}, {"init", "done"}}, 1}, /* of a blank twin */
+		{{{"personalise", "done"}, {"void", "done"}}, 0},
+		{{{"personalise", "done"}, {"void", "done"}, {"personalise", "done"}}, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e;
+
+		ledger_fresh(state);
+		for (size_t n = 0; n < 4 && cases[i].deed[n][0]; n++)
+			desk_event(cases[i].deed[n][0], cases[i].deed[n][1]);
+		m.uid_next = 9;
+		assert_int_equal(job_run("job-desk", 1, true, &e), PASS_OK);
+		assert_int_equal(ledger_count().rejected, cases[i].rejected);
+		assert_int_equal(m.cards[0].partial == 0, cases[i].rejected);
+		assert_string_equal(failures_of().code, cases[i].rejected ? "uid-issued" : "");
+	}
+}
+
+static void
 swapped_card_is_doubt(void **state)
 {
 	struct err e;
@@ -883,6 +928,7 @@ main(void)
 		cmocka_unit_test_setup(done_cards_are_skipped, ledger_fresh),
 		cmocka_unit_test_setup(faults_are_answered, ledger_fresh),
 		cmocka_unit_test_setup(bad_chips_have_a_limit, ledger_fresh),
+		cmocka_unit_test_setup(desk_decides_over_its_chips, ledger_fresh),
 		cmocka_unit_test_setup(issued_chip_is_refused, ledger_fresh),
 		cmocka_unit_test_setup(swapped_card_is_doubt, ledger_fresh),
 		cmocka_unit_test_setup(print_without_proof_is_doubt, ledger_fresh),

@@ -225,6 +225,21 @@ verb_clear(struct emu *emu, struct printer *p, struct words *w)
 	return NULL;
 }
 
+/* What a reader elsewhere left on it; block 0 of the file names the number. */
+static const char *
+chip_load(struct chip *c, const char *path)
+{
+	uint8_t memory[sizeof c->mem];
+	FILE *f = fopen(path, "rbe");
+	bool whole = f && fread(memory, sizeof memory, 1, f) == 1;
+	if (f)
+		fclose(f);
+	if (!whole)
+		return "load: no chip's memory in that file";
+	memcpy(c->mem, memory, sizeof memory);
+	return NULL;
+}
+
 static const char *
 verb_chip(struct emu *emu, struct printer *p, struct words *w)
 {
@@ -258,6 +273,8 @@ verb_chip(struct emu *emu, struct printer *p, struct words *w)
 	} else if (!strcmp(what, "uid")) {
 		if (w->n < 4 || !card_uid(card, w->w[3]))
 			problem = "uid: 8 or 14 hexadecimal digits";
+	} else if (!strcmp(what, "load")) {
+		problem = chip_load(c, w->n > 3 ? w->w[3] : "");
 	} else if (!strcmp(what, "two")) {
 		struct emu_card *extra =
 			card->second ? NULL
@@ -267,9 +284,8 @@ verb_chip(struct emu *emu, struct printer *p, struct words *w)
 			*card->second = extra->chip;
 		card_destroy(extra);
 	} else {
-		problem = "dead, used, wrong-type, tear, lose, remove, lose-from, refuse-from, two "
-			  "or "
-			  "uid";
+		problem = "dead, used, wrong-type, tear, lose, remove, lose-from, refuse-from, "
+			  "two, load or uid";
 	}
 	pthread_mutex_unlock(&p->field.lock);
 	return problem;
