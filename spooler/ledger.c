@@ -317,6 +317,18 @@ boot_fill(struct ledger *l)
 	N_("The ledger %s is closed to this user. Have an administrator check the owner of the "   \
 	   "file and its folder.")
 
+/* Root at a desk may be the first to write: the file is for the worker, whose the folder is. */
+static void
+folder_owner_set(int fd, const char *path)
+{
+	char *folder = g_path_get_dirname(path);
+	struct stat st;
+
+	if (geteuid() == 0 && stat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) != 0)
+		errno = 0; /* then the worker says that it is closed to it */
+	g_free(folder);
+}
+
 /*
  * A new ledger belongs to its owner alone. SQLite gives its -wal and -shm files the mode of the
  * database, so the empty database is made here; a crash right after leaves an empty file, which is
@@ -345,6 +357,7 @@ file_prepare(struct ledger *l, enum ledger_mode mode, struct err *e)
 			strerror(errno));
 	int fd = open(l->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd >= 0) {
+		folder_owner_set(fd, l->path);
 		close(fd);
 		return 0;
 	}
