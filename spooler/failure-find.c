@@ -1,8 +1,9 @@
 /*
  * failure-find.c - looking into the failure log.
  *
- * Owns the filters of a list. Guarantees: each filter finds an index, the order is the order of
- * time, and a list that is cut says how much it left out. Reads only.
+ * Owns the filters of a list and the way to their records. Guarantees: no filter and no
+ * combination reads the table through, the order is the order of time, and a list that is cut says
+ * how much it left out. Reads only.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -29,106 +30,179 @@ failure_state_parse(const char *name)
 	return -1;
 }
 
-static const char *const state_terms[FAILURE_STATE_COUNT] = {
-	[FAILURE_OPEN] = "cleared = 0",
-	[FAILURE_CLEARED] = "cleared <> 0",
-	[FAILURE_UNREVIEWED] = "review = 0",
-	[FAILURE_REVIEWED] = "review <> 0",
+/* So many records are looked up one by one; of more, the index that has every column of a filter is
+ * read. */
+enum { FEW = 5000, TEXTS = 5, TERMS_MAX = TEXTS + 1 };
+
+/*
+ * One thing that is asked. by: its records by an index of their own, in the order of time; a person
+ * has two, and leads to records by both. ?N is the filter's text number N.
+ */
+struct term {
+	const char *asks, *by[2], *leads;
 };
 
-/* One text of the filter and what it is compared with; ?N is bound from the same table. */
-static const struct {
-	size_t offset;
-	const char *term;
-} text_terms[] = {
-	{offsetof(struct failure_filter, job_uuid), "job = ?"},
-	{offsetof(struct failure_filter, machine), "serial = ?"},
-	{offsetof(struct failure_filter, code), "code = ?"},
-	{offsetof(struct failure_filter, order), "\"order\" = ?"},
-	{offsetof(struct failure_filter, person), "(operator = ? OR reviewer = ?)"},
+static const size_t text_offsets[TEXTS] = {
+	offsetof(struct failure_filter, job_uuid),
+	offsetof(struct failure_filter, order),
+	offsetof(struct failure_filter, code),
+	offsetof(struct failure_filter, person),
+	offsetof(struct failure_filter, machine),
+};
+
+#define BY(index, asks)                                                                            \
+	{                                                                                          \
+		asks, {"INDEXED BY " index " WHERE " asks}, NULL                                   \
+	}
+static const struct term text_terms[TEXTS] = {
+	BY("failure_job", "job = ?1"),
+	BY("failure_order", "\"order\" = ?2"),
+	BY("failure_code", "code = ?3"),
+	{"(operator = ?4 OR reviewer = ?4)",
+		{"INDEXED BY failure_operator WHERE operator = ?4",
+			"INDEXED BY failure_reviewer WHERE reviewer = ?4"},
+		"NOT INDEXED WHERE id IN (SELECT id FROM failure WHERE operator = ?4 UNION ALL "
+		"SELECT id FROM failure WHERE reviewer = ?4)"},
+	BY("failure_serial", "serial = ?5"),
+};
+static const struct term model_term = BY("failure_machine", "machine = ?5");
+
+static const struct term state_terms[FAILURE_STATE_COUNT] = {
+	[FAILURE_OPEN] = BY("failure_open", "cleared = 0"),
+	[FAILURE_CLEARED] = BY("failure_cleared", "cleared <> 0"),
+	[FAILURE_UNREVIEWED] = BY("failure_due", "review = 0"),
+	[FAILURE_REVIEWED] = BY("failure_signed", "review <> 0"),
 };
 
 static const char *
 filter_text(const struct failure_filter *f, size_t i)
 {
-	return *(const char *const *)(const void *)((const char *)f + text_terms[i].offset);
+	return *(const char *const *)(const void *)((const char *)f + text_offsets[i]);
 }
 
-/* WHERE and what follows; ends with its NUL. */
 static int
-filter_where(struct buf *sql, const struct failure_filter *f, bool by_model, struct err *e)
+statement_prepare(struct ledger *l, const struct failure_filter *f, const struct buf *sql,
+	sqlite3_stmt **s, struct err *e)
 {
-	int rc = buf_printf(sql, e, "WHERE 1");
+	int code = sqlite3_prepare_v2(l->db, (const char *)sql->data, -1, s, NULL);
 
-	for (size_t i = 0; i < ARRAY_LEN(text_terms) && rc == 0; i++) {
-		const char *term = text_terms[i].term;
+	if (code != SQLITE_OK)
+		return ledger_error(l, code, e);
+	for (size_t i = 0; i < TEXTS; i++)
+		if (filter_text(f, i))
+			sqlite3_bind_text(*s, (int)i + 1, filter_text(f, i), -1, SQLITE_STATIC);
+	return 0;
+}
 
-		if (!filter_text(f, i))
-			continue;
-		if (by_model && text_terms[i].offset == offsetof(struct failure_filter, machine))
-			term = "machine = ?";
-		rc = buf_printf(sql, e, " AND ");
-		for (; *term && rc == 0; term++)
-			rc = *term == '?' ? buf_printf(sql, e, "?%zu", i + 1)
-					  : buf_append(sql, term, 1, e);
-	}
-	if (rc == 0 && f->from_ms)
-		rc = buf_printf(sql, e, " AND at >= %" PRId64, f->from_ms);
-	if (rc == 0 && f->to_ms)
-		rc = buf_printf(sql, e, " AND at < %" PRId64, f->to_ms);
-	if (rc == 0 && f->state != FAILURE_ANY)
-		rc = buf_printf(sql, e, " AND %s", state_terms[f->state]);
+/* 1 when more than n records are found by this index, 0 when not. */
+static int
+records_exceed(
+	struct ledger *l, const struct failure_filter *f, const char *by, int n, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	struct buf sql;
+	int rc;
+
+	buf_init(&sql, 1024);
+	rc = buf_printf(&sql, e, "SELECT 1 FROM failure %s LIMIT 1 OFFSET %d%c", by, n, 0);
+	if (rc == 0)
+		rc = statement_prepare(l, f, &sql, &s, e);
+	buf_done(&sql);
+	if (rc == 0)
+		rc = ledger_step(l, s, e);
+	sqlite3_finalize(s);
 	return rc;
 }
 
 /* A machine is named by its serial number or its model: one of both, so that an index is enough. */
 static int
-machine_resolve(struct ledger *l, const struct failure_filter *f, bool *by_model, struct err *e)
+filter_terms(struct ledger *l, const struct failure_filter *f, const struct term **asked, size_t *n,
+	struct err *e)
 {
-	static const char sql[] = "SELECT 1 FROM failure WHERE serial = ? LIMIT 1";
-	sqlite3_stmt *s;
-	int rc;
+	const struct term *machine = &text_terms[TEXTS - 1];
+	int rc = f->machine ? records_exceed(l, f, machine->by[0], 0, e) : 0;
 
-	*by_model = false;
-	if (!f->machine)
-		return 0;
-	s = ledger_statement(l, sql, e);
-	if (!s)
-		return ERR_INTERNAL;
-	ledger_bind(s, "t", f->machine);
-	rc = ledger_step(l, s, e);
-	sqlite3_reset(s);
-	*by_model = rc == 0;
+	if (rc == 0)
+		machine = &model_term;
+	*n = 0;
+	for (size_t i = 0; i < TEXTS; i++)
+		if (filter_text(f, i))
+			asked[(*n)++] = i == TEXTS - 1 ? machine : &text_terms[i];
+	if (f->state != FAILURE_ANY)
+		asked[(*n)++] = &state_terms[f->state];
 	return rc < 0 ? rc : 0;
+}
+
+/*
+ * The term that leads to the records: the only one, or the first that few records match. lead is n
+ * when there is none: then one index holds all that is compared, so that no record is looked up in
+ * vain. It is said in the query, as the planner does not know how many records match.
+ */
+static int
+lead_choose(struct ledger *l, const struct failure_filter *f, const struct term *const *asked,
+	size_t n, size_t *lead, struct err *e)
+{
+	int rc = 1;
+
+	*lead = 0;
+	if (n == 1 && !asked[0]->leads)
+		return 0;
+	while (*lead < n && rc == 1) {
+		rc = records_exceed(l, f, asked[*lead]->by[0], FEW, e);
+		if (rc == 0 && asked[*lead]->by[1])
+			rc = records_exceed(l, f, asked[*lead]->by[1], FEW, e);
+		if (rc == 1)
+			(*lead)++;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int
+filter_where(struct ledger *l, struct buf *sql, const struct failure_filter *f, const char *source,
+	struct err *e)
+{
+	const struct term *asked[TERMS_MAX];
+	size_t n, lead = TERMS_MAX;
+	int rc = filter_terms(l, f, asked, &n, e);
+
+	if (rc == 0 && !source)
+		rc = lead_choose(l, f, asked, n, &lead, e);
+	if (rc == 0 && lead < n)
+		rc = buf_printf(
+			sql, e, "%s", asked[lead]->leads ? asked[lead]->leads : asked[lead]->by[0]);
+	else if (rc == 0)
+		rc = buf_printf(sql, e, "%s WHERE 1",
+			source   ? source
+			: n == 0 ? "INDEXED BY failure_at"
+				 : "INDEXED BY failure_list");
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (i != lead)
+			rc = buf_printf(sql, e, " AND %s", asked[i]->asks);
+	if (rc == 0 && f->from_ms)
+		rc = buf_printf(sql, e, " AND at >= %" PRId64, f->from_ms);
+	if (rc == 0 && f->to_ms)
+		rc = buf_printf(sql, e, " AND at < %" PRId64, f->to_ms);
+	return rc;
 }
 
 int
 failure_query(struct ledger *l, const struct failure_filter *f, const char *before,
-	const char *after, struct sqlite3_stmt **s, struct err *e)
+	const char *source, const char *after, struct sqlite3_stmt **s, struct err *e)
 {
 	struct buf sql;
-	bool by_model;
-	int rc = machine_resolve(l, f, &by_model, e);
+	int rc;
 
 	buf_init(&sql, 4096);
+	rc = buf_printf(&sql, e, "%s", before);
 	if (rc == 0)
-		rc = buf_printf(&sql, e, "%s", before);
-	if (rc == 0)
-		rc = filter_where(&sql, f, by_model, e);
+		rc = filter_where(l, &sql, f, source, e);
 	if (rc == 0)
 		rc = buf_printf(&sql, e, "%s", after);
 	if (rc == 0)
 		rc = buf_append(&sql, "", 1, e);
-	if (rc == 0) {
-		int code = sqlite3_prepare_v2(l->db, (const char *)sql.data, -1, s, NULL);
-
-		if (code != SQLITE_OK)
-			rc = ledger_error(l, code, e);
-	}
+	if (rc == 0)
+		rc = statement_prepare(l, f, &sql, s, e);
 	buf_done(&sql);
-	for (size_t i = 0; i < ARRAY_LEN(text_terms) && rc == 0; i++)
-		if (filter_text(f, i))
-			sqlite3_bind_text(*s, (int)i + 1, filter_text(f, i), -1, SQLITE_STATIC);
 	return rc;
 }
 
@@ -136,7 +210,7 @@ int
 failure_count(struct ledger *l, const struct failure_filter *f, int64_t *n, struct err *e)
 {
 	sqlite3_stmt *s = NULL;
-	int rc = failure_query(l, f, "SELECT count(*) FROM failure ", "", &s, e);
+	int rc = failure_query(l, f, "SELECT count(*) FROM failure ", NULL, "", &s, e);
 
 	*n = 0;
 	if (rc == 0 && (rc = ledger_step(l, s, e)) == 1)
@@ -152,11 +226,11 @@ find_prepare(struct ledger *l, const struct failure_filter *f, sqlite3_stmt **s,
 	char after[96];
 
 	if (f->limit <= 0)
-		return failure_query(l, f, FAILURE_SELECT, " ORDER BY at, id", s, e);
+		return failure_query(l, f, FAILURE_SELECT, NULL, " ORDER BY at, id", s, e);
 	snprintf(after, sizeof after,
 		" ORDER BY at DESC, id DESC LIMIT %" PRId64 ") ORDER BY at, id", f->limit);
 	return failure_query(
-		l, f, FAILURE_SELECT "WHERE id IN (SELECT id FROM failure ", after, s, e);
+		l, f, FAILURE_SELECT "WHERE id IN (SELECT id FROM failure ", NULL, after, s, e);
 }
 
 int

@@ -52,18 +52,6 @@ const char *const failure_tables[] = {
 	"  event INTEGER NOT NULL REFERENCES event (seq)\n"
 	") STRICT",
 
-	"CREATE INDEX failure_job ON failure (job)",
-	"CREATE INDEX failure_at ON failure (at)",
-	"CREATE INDEX failure_serial ON failure (serial, at)",
-	"CREATE INDEX failure_machine ON failure (machine, at)",
-	"CREATE INDEX failure_code ON failure (code, at)",
-	"CREATE INDEX failure_order ON failure (\"order\", at)",
-	"CREATE INDEX failure_operator ON failure (operator, at)",
-	"CREATE INDEX failure_reviewer ON failure (reviewer, at)",
-	"CREATE INDEX failure_open ON failure (at) WHERE cleared = 0",
-	"CREATE INDEX failure_due ON failure (at) WHERE review = 0",
-	"CREATE INDEX failure_review ON failure (review) WHERE review <> 0",
-
 	/* What a person found and attached. file: SHA-256 of what lies beside the ledger. */
 	"CREATE TABLE failure_note (\n"
 	"  event INTEGER PRIMARY KEY REFERENCES event (seq),\n"
@@ -119,6 +107,29 @@ const char *const failure_tables[] = {
 	") STRICT",
 };
 const size_t n_failure_tables = ARRAY_LEN(failure_tables);
+
+/*
+ * One per filter of the list, each in the order of time, and failure_list with all that filters
+ * compare: where several filters match many records each, it answers without the records.
+ */
+const char *const failure_indexes[] = {
+	"CREATE INDEX failure_at ON failure (at)",
+	"CREATE INDEX failure_job ON failure (job, at)",
+	"CREATE INDEX failure_serial ON failure (serial, at)",
+	"CREATE INDEX failure_machine ON failure (machine, at)",
+	"CREATE INDEX failure_code ON failure (code, at)",
+	"CREATE INDEX failure_order ON failure (\"order\", at)",
+	"CREATE INDEX failure_operator ON failure (operator, at)",
+	"CREATE INDEX failure_reviewer ON failure (reviewer, at)",
+	"CREATE INDEX failure_open ON failure (at) WHERE cleared = 0",
+	"CREATE INDEX failure_cleared ON failure (at) WHERE cleared <> 0",
+	"CREATE INDEX failure_due ON failure (at) WHERE review = 0",
+	"CREATE INDEX failure_signed ON failure (at) WHERE review <> 0",
+	"CREATE INDEX failure_review ON failure (review) WHERE review <> 0",
+	"CREATE INDEX failure_list ON failure (at, cleared, review, serial, machine, code, "
+	"operator, reviewer, \"order\", job)",
+};
+const size_t n_failure_indexes = ARRAY_LEN(failure_indexes);
 
 /* An event whose data is empty was purged: a replay has nothing to carry. */
 const char *const failure_rules[] = {

@@ -240,7 +240,7 @@ walk_prepare(struct ledger *l, struct report *r, sqlite3_stmt **s, struct err *e
 	if (rc != 0)
 		return rc;
 	return failure_query(
-		l, &filter, n > n_all / 8 ? WALK_SELECT "NOT INDEXED " : WALK_SELECT, "", s, e);
+		l, &filter, WALK_SELECT, n > n_all / 8 ? "NOT INDEXED" : NULL, "", s, e);
 }
 
 static int

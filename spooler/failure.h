@@ -13,8 +13,8 @@
 
 /* ---- its part of the schema (failure-schema.c), run by ledger-schema.c ---- */
 
-extern const char *const failure_tables[], *const failure_rules[], *const failure_guards[];
-extern const size_t n_failure_tables, n_failure_rules, n_failure_guards;
+extern const char *const failure_tables[], *const failure_indexes[], *const failure_rules[], *const failure_guards[];
+extern const size_t n_failure_tables, n_failure_indexes, n_failure_rules, n_failure_guards;
 #define FAILURE_SELECT                                                                             \
 	"SELECT id, at, cleared, machine, serial, station, \"order\", job, cups_id, card, copy, "  \
 	"attempt, holder, step, code, cause, raw, done, operator, zone, cards_lost, panels_lost, " \
@@ -46,8 +46,9 @@ struct failure_filter {
 int failure_find(struct ledger *l, const struct failure_filter *f, failure_visitor *visit, void *ctx,
 	int64_t *left_out, struct err *e);
 int failure_count(struct ledger *l, const struct failure_filter *f, int64_t *n, struct err *e);
-/* before and after the filter's WHERE: "SELECT at FROM failure ", "". The caller finalizes *s. */
-int failure_query(struct ledger *l, const struct failure_filter *f, const char *before,
+/* before and after the filter's WHERE: "SELECT at FROM failure ", "". source: the index to use, NULL: the one that
+ * fits. The caller finalizes *s. */
+int failure_query(struct ledger *l, const struct failure_filter *f, const char *before, const char *source,
 	const char *after, struct sqlite3_stmt **s, struct err *e);
 int failure_show(struct ledger *l, int64_t id, struct failure_row *out, struct err *e); /* ERR_MISSING */
 

@@ -1,11 +1,10 @@
 /*
  * ledger-schema.c - what a ledger file is made of.
  *
- * Owns the tables, the triggers, the check of a file that is opened and the conversion of one of an
- * older format; the failure log's own part is failure-schema.c. Guarantees: the file itself
- * refuses to change or delete an event, to move a card on a way that is not in card_transitions, to
- * have two live cards for one record or for one chip, and to change a card, job or failure row
- * other than by an event. A file of a newer version or of another kind is never touched.
+ * Owns the tables and the triggers; the failure log's own part is failure-schema.c, the check of a
+ * file and older formats are ledger-convert.c. Guarantees: the file itself refuses to change or
+ * delete an event, to move a card on a way that is not in card_transitions, to have two live cards
+ * for one record or for one chip, and to change a card, job or failure row other than by an event.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -26,7 +25,7 @@
  * prev  hash of the event before; data_hash = SHA-256 of data, so that data alone can be shown or
  * withheld
  */
-static const char *const schema_tables[] = {
+static const char *const schema_meta[] = {
 	"CREATE TABLE meta (\n"
 	"  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),\n"
 	"  ledger TEXT NOT NULL,\n"
@@ -34,7 +33,9 @@ static const char *const schema_tables[] = {
 	"  head TEXT NOT NULL,\n"
 	"  boot TEXT NOT NULL\n"
 	") STRICT",
+};
 
+static const char *const schema_tables[] = {
 	"CREATE TABLE card_state (\n"
 	"  name TEXT PRIMARY KEY,\n"
 	"  fed INTEGER NOT NULL,\n"
@@ -297,14 +298,20 @@ static const char *const schema_guards[] = {
 	"END",
 };
 
-static int
-schema_run(struct sqlite3 *db, const char *const *sql, size_t n)
+int
+ledger_schema_run(struct sqlite3 *db, const char *const *sql, size_t n)
 {
 	int rc = SQLITE_OK;
 
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
 		rc = sqlite3_exec(db, sql[i], NULL, NULL, NULL);
 	return rc;
+}
+
+int
+ledger_schema_meta(struct sqlite3 *db)
+{
+	return ledger_schema_run(db, schema_meta, ARRAY_LEN(schema_meta));
 }
 
 /* The C tables become rows, so that the file enforces what the pass walks. */
@@ -341,114 +348,47 @@ schema_fill(struct sqlite3 *db)
 
 static const char *const schema_marks[] = {
 	"PRAGMA application_id = 1128354372",
-	"PRAGMA user_version = 3",
+	"PRAGMA user_version = 4",
 };
-_Static_assert(LEDGER_APPLICATION_ID == 1128354372 && LEDGER_VERSION == 3,
+_Static_assert(LEDGER_APPLICATION_ID == 1128354372 && LEDGER_VERSION == 4,
 	"the marks above are the numbers of spooler.h");
+
+int
+ledger_schema_finish(struct sqlite3 *db)
+{
+	int rc = ledger_schema_run(db, schema_chips, ARRAY_LEN(schema_chips));
+
+	if (rc == SQLITE_OK)
+		rc = ledger_schema_run(db, failure_indexes, n_failure_indexes);
+	if (rc == SQLITE_OK)
+		rc = ledger_schema_run(db, schema_rules, ARRAY_LEN(schema_rules));
+	if (rc == SQLITE_OK)
+		rc = ledger_schema_run(db, failure_rules, n_failure_rules);
+	if (rc == SQLITE_OK)
+		rc = ledger_schema_run(db, schema_guards, ARRAY_LEN(schema_guards));
+	if (rc == SQLITE_OK)
+		rc = ledger_schema_run(db, failure_guards, n_failure_guards);
+	if (rc == SQLITE_OK)
+		rc = ledger_schema_run(db, schema_marks, ARRAY_LEN(schema_marks));
+	return rc;
+}
 
 int
 ledger_schema_create(struct sqlite3 *db)
 {
 	static const char *const start[] = {
 		"INSERT INTO meta VALUES (1, '', 0, '" CHAIN_START "', '')"};
-	int rc = schema_run(db, schema_tables, ARRAY_LEN(schema_tables));
+	int rc = ledger_schema_meta(db);
 
 	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_chips, ARRAY_LEN(schema_chips));
+		rc = ledger_schema_run(db, schema_tables, ARRAY_LEN(schema_tables));
 	if (rc == SQLITE_OK)
-		rc = schema_run(db, failure_tables, n_failure_tables);
+		rc = ledger_schema_run(db, failure_tables, n_failure_tables);
 	if (rc == SQLITE_OK)
-		rc = schema_run(db, start, ARRAY_LEN(start));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_rules, ARRAY_LEN(schema_rules));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, failure_rules, n_failure_rules);
+		rc = ledger_schema_run(db, start, ARRAY_LEN(start));
 	if (rc == SQLITE_OK)
 		rc = schema_fill(db);
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_guards, ARRAY_LEN(schema_guards));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, failure_guards, n_failure_guards);
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_marks, ARRAY_LEN(schema_marks));
-	return rc;
-}
-
-/* Drops each trigger that stands in the file, whatever format it is of. */
-static int
-triggers_drop(struct sqlite3 *db)
-{
-	static const char next[] =
-		"SELECT 'DROP TRIGGER \"' || replace(name, '\"', '\"\"') || '\"' FROM "
-		"sqlite_master WHERE type = 'trigger' LIMIT 1";
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(db, next, -1, &s, NULL);
-
-	while (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		char *drop = sqlite3_mprintf("%s", sqlite3_column_text(s, 0));
-
-		sqlite3_reset(s);
-		rc = drop ? sqlite3_exec(db, drop, NULL, NULL, NULL) : SQLITE_NOMEM;
-		sqlite3_free(drop);
-	}
-	sqlite3_finalize(s);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* Format 1 has no people, reviews and notes, and its records do not say the zone nor what was lost.
- * The two tables that grew are filled anew from what they held, as a replay of the events would. */
-static int
-format_1_convert(struct sqlite3 *db)
-{
-	static const char *const away[] = {
-		"CREATE TEMP TABLE meta_1 AS SELECT * FROM main.meta",
-		"CREATE TEMP TABLE failure_1 AS SELECT * FROM main.failure",
-		"DROP TABLE main.meta",
-		"DROP TABLE main.failure",
-	};
-	static const char *const back[] = {
-		"INSERT INTO main.meta SELECT only_row, ledger, n_events, head, '' FROM meta_1",
-		"INSERT INTO main.failure SELECT id, at, cleared, 0, machine, serial, station, "
-		"\"order\", job, cups_id, card, copy, attempt, holder, step, code, cause, raw, "
-		"done, "
-		"operator, 0, 0, 0, '', (SELECT seq FROM event WHERE kind = 'failure-recorded' AND "
-		"json_extract(data, '$.id') = f.id), iif(cleared <> 0, event, 0), 0, event FROM "
-		"failure_1 AS f",
-		"DROP TABLE meta_1",
-		"DROP TABLE failure_1",
-	};
-	int rc = triggers_drop(db);
-
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, away, ARRAY_LEN(away));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_tables, 1); /* meta is the first */
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, failure_tables, n_failure_tables);
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, back, ARRAY_LEN(back));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_rules, ARRAY_LEN(schema_rules));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, failure_rules, n_failure_rules);
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_guards, ARRAY_LEN(schema_guards));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, failure_guards, n_failure_guards);
-	return rc;
-}
-
-/* Format 2 finds no chip by its number but by reading every event. */
-int
-ledger_schema_convert(struct sqlite3 *db, int format)
-{
-	int rc = format < 2 ? format_1_convert(db) : SQLITE_OK;
-
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_chips, ARRAY_LEN(schema_chips));
-	if (rc == SQLITE_OK)
-		rc = schema_run(db, schema_marks, ARRAY_LEN(schema_marks));
-	return rc;
+	return rc == SQLITE_OK ? ledger_schema_finish(db) : rc;
 }
 
 static int
@@ -473,54 +413,4 @@ ledger_schema_loosen(struct sqlite3 *db)
 	int rc = guards_drop(db, schema_guards, ARRAY_LEN(schema_guards));
 
 	return rc == SQLITE_OK ? guards_drop(db, failure_guards, n_failure_guards) : rc;
-}
-
-static int
-pragma_read(struct ledger *l, const char *sql, int64_t *value, struct err *e)
-{
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(l->db, sql, -1, &s, NULL);
-
-	*value = 0;
-	if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		*value = sqlite3_column_int64(s, 0);
-		rc = SQLITE_OK;
-	} else if (rc == SQLITE_DONE) {
-		rc = SQLITE_OK;
-	}
-	sqlite3_finalize(s);
-	return rc == SQLITE_OK ? 0 : ledger_error(l, rc, e);
-}
-
-int
-ledger_schema_check(struct ledger *l, int *format, struct err *e)
-{
-	int64_t objects, application, version;
-	int rc = pragma_read(l, "SELECT count(*) FROM sqlite_master", &objects, e);
-
-	if (rc == 0)
-		rc = pragma_read(l, "PRAGMA application_id", &application, e);
-	if (rc == 0)
-		rc = pragma_read(l, "PRAGMA user_version", &version, e);
-	if (rc != 0)
-		return rc;
-	*format = 0;
-	if (objects == 0 && application == 0 && version == 0)
-		return 0;
-	if (application != LEDGER_APPLICATION_ID)
-		return err_set(e, ERR_INPUT,
-			_("%s is a database of another program, not a ledger. Name the right "
-			  "file."),
-			l->path);
-	if (version > LEDGER_VERSION)
-		return err_set(e, ERR_INPUT,
-			_("The ledger %s was written by a newer cardspool (format %lld, this one "
-			  "knows %d). "
-			  "Install the newer cardspool."),
-			l->path, (long long)version, LEDGER_VERSION);
-	if (version < 1)
-		return err_set(e, ERR_INPUT,
-			_("The ledger %s has no format number; it is damaged."), l->path);
-	*format = (int)version;
-	return 0;
 }

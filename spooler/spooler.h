@@ -96,9 +96,9 @@ extern const size_t n_card_transitions;
 bool card_transition_legal(enum card_state from, enum card_state to);
 int card_state_parse(const char *name); /* -1 */
 
-/* ---- ledger (ledger.c, ledger-schema.c, ledger-verify.c) ------------------------------------------------ */
+/* ---- ledger (ledger.c, ledger-schema.c, ledger-convert.c, ledger-verify.c) ------------------------------- */
 
-#define LEDGER_VERSION 3
+#define LEDGER_VERSION 4
 #define UUID_MAX       64
 #define UID_HEX_MAX    21
 
@@ -321,9 +321,12 @@ const char *column_text(struct sqlite3_stmt *s, int i); /* "" for NULL */
 
 /* Ours, not newer, not foreign. *format: 0 = an empty file. */
 int ledger_schema_check(struct ledger *l, int *format, struct err *e);
-/* An older format to this one, without its event; as create. */
-int ledger_schema_convert(struct sqlite3 *db, int format);
-int ledger_schema_create(struct sqlite3 *db);                            /* an SQLite code; inside a transaction */
+int ledger_schema_convert(struct sqlite3 *db, int format); /* of an older one, without its event; as create */
+int ledger_schema_create(struct sqlite3 *db); /* an SQLite code; inside a transaction */
+/* Of its parts, for a conversion: one row per statement; the table meta; all that is not a table. */
+int ledger_schema_run(struct sqlite3 *db, const char *const *sql, size_t n);
+int ledger_schema_meta(struct sqlite3 *db);
+int ledger_schema_finish(struct sqlite3 *db);
 int ledger_schema_loosen(struct sqlite3 *db); /* drops the guards that only a live ledger needs: for a replay */
 
 /* ---- failure log (failure.c) ------------------------------------------------------------------------------ */

@@ -205,10 +205,10 @@ it_says_what_was_lost(void **state)
 	bench_close(&b);
 }
 
-/* ---- a ledger of format 1, as the first release wrote it ---- */
+/* ---- a ledger of an older format, as it was written then ---- */
 
 static void
-old_file_make(struct bench *b)
+old_file_make(struct bench *b, int format)
 {
 	const char *srcdir = getenv("srcdir");
 	struct buf sql;
@@ -219,7 +219,7 @@ old_file_make(struct bench *b)
 	ledger_close(b->ledger);
 	b->ledger = NULL;
 	assert_int_equal(unlink(b->path), 0);
-	snprintf(path, sizeof path, "%s/tests/data/ledger-1.sql", srcdir ? srcdir : ".");
+	snprintf(path, sizeof path, "%s/tests/data/ledger-%d.sql", srcdir ? srcdir : ".", format);
 	buf_init(&sql, 1 << 20);
 	assert_int_equal(file_read(&sql, path, 1 << 20, &b->e), 0);
 	assert_int_equal(buf_append(&sql, "", 1, &b->e), 0);
@@ -229,54 +229,64 @@ old_file_make(struct bench *b)
 	buf_done(&sql);
 }
 
+/* Format, number of its last event. */
+static const struct old {
+	int format, n_events;
+} olds[] = {{1, 18}, {2, 21}};
+
 static void
 an_old_file_is_converted_when_it_is_written(void **state)
 {
-	struct failure_row f = {.job_uuid = JOB_A, .code = "cover-open"};
-	struct bench b;
-
 	(void)state;
-	old_file_make(&b);
-	assert_int_equal(ledger_open(&b.ledger, b.path, LEDGER_WRITE, &b.e), 0);
-	struct rows rows = rows_of(&b, NULL);
-	assert_int_equal(rows.n, 2);
-	assert_string_equal(rows.row[0].code, "jam-feeding");
-	assert_string_equal(rows.row[0].holder_masked, "王*");
-	assert_int_equal(rows.row[0].recorded, 13);
-	assert_int_equal(rows.row[0].closed, 16);
-	assert_int_equal(rows.row[1].cleared, 0);
-	bench_verify_clean(&b);
-	/* It goes on like any other: the open record is cleared, a new one follows. */
-	assert_int_equal(failure_cleared(b.ledger, 2, "cards put in", &b.e), 0);
-	assert_int_equal(failure_record(b.ledger, &f, &b.e), 0);
-	assert_int_equal(f.id, 3);
-	bench_reopen(&b);
-	assert_int_equal(rows_of(&b, JOB_A).n, 3);
-	bench_verify_clean(&b);
-	assert_string_not_equal(raw_sql(b.path, "UPDATE failure SET cause = 'x'"), "");
-	bench_close(&b);
+	for (size_t i = 0; i < ARRAY_LEN(olds); i++) {
+		struct failure_row f = {.job_uuid = JOB_A, .code = "cover-open"};
+		struct bench b;
+
+		old_file_make(&b, olds[i].format);
+		assert_int_equal(ledger_open(&b.ledger, b.path, LEDGER_WRITE, &b.e), 0);
+		struct rows rows = rows_of(&b, NULL);
+		assert_int_equal(rows.n, 2);
+		assert_string_equal(rows.row[0].code, "jam-feeding");
+		assert_string_equal(rows.row[0].holder_masked, "王*");
+		assert_int_equal(rows.row[0].recorded, 13);
+		assert_int_equal(rows.row[0].closed, 16);
+		assert_int_equal(rows.row[0].notes, olds[i].format - 1);
+		assert_int_equal(rows.row[1].cleared, 0);
+		bench_verify_clean(&b);
+		/* It goes on like any other: the open record is cleared, a new one follows. */
+		assert_int_equal(failure_cleared(b.ledger, 2, "cards put in", &b.e), 0);
+		assert_int_equal(failure_record(b.ledger, &f, &b.e), 0);
+		assert_int_equal(f.id, 3);
+		bench_reopen(&b);
+		assert_int_equal(rows_of(&b, JOB_A).n, 3);
+		bench_verify_clean(&b);
+		assert_string_not_equal(raw_sql(b.path, "UPDATE failure SET cause = 'x'"), "");
+		bench_close(&b);
+	}
 }
 
 static void
 an_old_file_is_only_read_by_who_reads(void **state)
 {
-	char head[2 * HASH_LEN + 1];
-	struct stat before, after;
-	struct bench b;
-	int64_t n;
-
 	(void)state;
-	old_file_make(&b);
-	assert_int_equal(stat(b.path, &before), 0);
-	assert_int_equal(ledger_open(&b.ledger, b.path, LEDGER_READ, &b.e), 0);
-	assert_int_equal(rows_of(&b, NULL).n, 2);
-	assert_int_equal(ledger_head(b.ledger, &n, head, &b.e), 0);
-	assert_int_equal(n, 18);
-	bench_verify_clean(&b);
-	assert_int_equal(stat(b.path, &after), 0);
-	assert_int_equal(before.st_size, after.st_size);
-	assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
-	bench_close(&b);
+	for (size_t i = 0; i < ARRAY_LEN(olds); i++) {
+		char head[2 * HASH_LEN + 1];
+		struct stat before, after;
+		struct bench b;
+		int64_t n;
+
+		old_file_make(&b, olds[i].format);
+		assert_int_equal(stat(b.path, &before), 0);
+		assert_int_equal(ledger_open(&b.ledger, b.path, LEDGER_READ, &b.e), 0);
+		assert_int_equal(rows_of(&b, NULL).n, 2);
+		assert_int_equal(ledger_head(b.ledger, &n, head, &b.e), 0);
+		assert_int_equal(n, olds[i].n_events);
+		bench_verify_clean(&b);
+		assert_int_equal(stat(b.path, &after), 0);
+		assert_int_equal(before.st_size, after.st_size);
+		assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+		bench_close(&b);
+	}
 }
 
 int

@@ -373,7 +373,7 @@ newer_and_foreign_files_are_left_alone(void **state)
 		const char *sql, *words;
 		int code;
 	} cases[] = {
-		{"PRAGMA user_version = 4", "newer cardspool", ERR_INPUT},
+		{"PRAGMA user_version = 5", "newer cardspool", ERR_INPUT},
 		{"PRAGMA application_id = 7", "another program", ERR_INPUT},
 		{"PRAGMA user_version = 0", "damaged", ERR_INPUT},
 	};
@@ -395,7 +395,7 @@ newer_and_foreign_files_are_left_alone(void **state)
 		}
 }
 
-/* Format 2 is this one without the index by which chips are found. */
+/* Format 2 had no index by which chips are found. */
 static void
 format_2_gets_the_index_of_chips(void **state)
 {
