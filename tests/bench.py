@@ -256,8 +256,15 @@ def bench_kernels(b):
 
 FAILURES = 1000000
 FAILURE_SHOWN = 10000    # what the list shows without --limit
+# Half of the records are zhao's, none is reviewed or open: what many match, what none does, and two of them together.
 FAILURE_LISTS = (("all", (), "1"), ("machine", ("--machine", "60001377"), "serial = '60001377'"),
-                 ("cause", ("--cause", "hopper-empty"), "code = 'hopper-empty'"))
+                 ("cause", ("--cause", "hopper-empty"), "code = 'hopper-empty'"),
+                 ("order", ("--order", "2026-7"), "\"order\" = '2026-7'"),
+                 ("person", ("--person", "zhao"), "(operator = 'zhao' OR reviewer = 'zhao')"),
+                 ("reviewed", ("--state", "reviewed"), "review <> 0"),
+                 ("machine-open", ("--machine", "60001377", "--state", "open"), "serial = '60001377' AND cleared = 0"),
+                 ("cause-person", ("--cause", "no-chip", "--person", "zhao"),
+                  "code = 'no-chip' AND (operator = 'zhao' OR reviewer = 'zhao')"))
 
 
 def failures_make(b, path):
