@@ -1,5 +1,5 @@
 /*
- * pass-machine.h - the machine of memory that test-pass.c drives the pass against.
+ * pass-machine.h - the machine of memory that the tests drive the pass against.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
