@@ -132,6 +132,8 @@ struct usb_printer {
 };
 /* Lists printers whose vendor id some family claims, without claiming an interface. The caller frees *list. */
 int usb_list(struct usb_printer **list, size_t *n, struct err *e);
+/* The plug ("1-2.4") of what has that address now. ERR_MISSING: nothing. */
+int usb_plug_find(char *out, size_t max, uint8_t bus, uint8_t address, struct err *e);
 /* Claims the printer with that serial number (NULL: the only one; several = ERR_USAGE naming them). */
 int usb_open(struct transport **out, const struct usb_printer *which, struct err *e);
 /* A raw TCP connection to host and port (net.c). port_status is NULL there. ERR_BUSY: in use on this
@@ -404,9 +406,14 @@ extern const struct station_usb station_usb[];
 const struct station_usb *station_usb_find(uint16_t vendor, uint16_t product); /* NULL: none */
 /* Do both plugs ("1-2.3") hang on one hub that is not the computer's own? */
 bool usb_same_hub(const char *one, const char *two);
-/* The address of the only known reader on the hub that the plug is on; sys and dev are the roots of
- * sysfs and of the device nodes. ERR_MISSING: none, or several. */
+/* Is a plug the wanted one ("1-2.4"), or on the wanted hub ("1-2.*")? */
+bool usb_plug_fits(const char *plug, const char *wanted);
+/* The address of the only reader for libnfc on the hub that the plug is on; sys and dev are the roots of
+ * sysfs and of the device nodes. ERR_MISSING: none, ERR_USAGE: several. */
 int station_usb_beside(char *out, size_t max, const char *plug, const char *sys, const char *dev);
+/* An address for the printer in that plug: "pcsc:usb=", the reader beside it, gets the printer's hub; any other
+ * stays as it is. ERR_USAGE: the printer is on no hub of its own. */
+int station_address_beside(char *out, size_t max, const char *address, const char *plug, struct err *e);
 
 /* ---- writing a chip (mifare.c) ---------------------------------------------------------------------------- */
 

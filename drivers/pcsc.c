@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <reader.h>
 #include <winscard.h>
 
 struct pcsc {
@@ -114,58 +115,137 @@ pcsc_list(struct pcsc_list *out, struct err *e)
 	return rc;
 }
 
-/* "OMNIKEY 5022 (AB12) 00 00" carries the serial number AB12. */
-static bool
-serial_matches(const char *full, const char *serial)
+/* Where on the bus the reader hangs, as its driver says it; ERR_BUSY: another program has it alone.
+ */
+static int
+plug_ask(SCARDCONTEXT context, const char *name, char *out, size_t max, struct err *e)
 {
-	const size_t n = strlen(serial);
+	enum { CHANNEL_USB = 0x20 };
+	uint8_t bytes[16];
+	uint32_t channel = 0; /* 0020 | bus | address */
+	SCARDHANDLE reader;
+	DWORD protocol, len = sizeof bytes;
+	LONG rc = SCardConnect(context, name, SCARD_SHARE_DIRECT, 0, &reader, &protocol);
 
-	for (const char *at = full; (at = strchr(at, '(')) != NULL; at++)
-		if (n > 0 && strncmp(at + 1, serial, n) == 0 && at[1 + n] == ')')
-			return true;
-	return false;
+	out[0] = '\0';
+	if (rc == SCARD_E_SHARING_VIOLATION)
+		return err_set(e, ERR_BUSY,
+			_("The chip reader %s is in use by another program, so its place on USB "
+			  "cannot be asked; end that program, or wait until it is done."),
+			name);
+	if (rc == SCARD_S_SUCCESS) {
+		rc = SCardGetAttrib(reader, SCARD_ATTR_CHANNEL_ID, bytes, &len);
+		SCardDisconnect(reader, SCARD_LEAVE_CARD);
+	}
+	if (rc == SCARD_S_SUCCESS && len >= sizeof channel)
+		memcpy(&channel, bytes, sizeof channel);
+	if (channel >> 16 != CHANNEL_USB)
+		return err_set(e, ERR_MISSING,
+			_("The driver of the chip reader %s does not say where it is."), name);
+	return usb_plug_find(out, max, (uint8_t)(channel >> 8), (uint8_t)channel, e);
 }
 
-/* "ACS ACR122U 00 00" is called "ACS ACR122U" too, and by its serial number. */
-static bool
-name_matches(const char *full, const char *wanted)
+int
+pcsc_plug(const char *reader, char *out, size_t max, struct err *e)
 {
-	static const char by_serial[] = "serial=";
-	size_t n = strlen(wanted);
+	SCARDCONTEXT context;
 
-	if (strncmp(wanted, by_serial, sizeof by_serial - 1) == 0)
-		return serial_matches(full, wanted + sizeof by_serial - 1);
-	if (strncmp(full, wanted, n) != 0)
-		return false;
-	full += n;
-	return !*full || (strlen(full) == 6 && full[0] == ' ' && full[3] == ' ');
+	out[0] = '\0';
+	int rc = context_open(&context, e);
+	if (rc)
+		return rc;
+	rc = plug_ask(context, reader, out, max, e);
+	SCardReleaseContext(context);
+	return rc;
+}
+
+struct hits {
+	const char *name[2];
+	size_t n;
+	struct err busy; /* a reader that could not be asked */
+};
+
+/* Does the reader hang where it is wanted? */
+static bool
+plug_fits(struct pcsc *p, const struct pcsc_want *w, const char *name, struct hits *h)
+{
+	char plug[PCSC_PLUG_MAX];
+	struct err why = {0};
+
+	if (!w->by_plug)
+		return true;
+	int rc = plug_ask(p->context, name, plug, sizeof plug, &why);
+	if (rc == ERR_BUSY)
+		h->busy = why;
+	return rc == 0 && usb_plug_fits(plug, w->plug);
 }
 
 static int
-name_find(struct pcsc *p, const char *wanted, struct err *e)
+hits_tell(const struct hits *h, const struct pcsc_want *w, const char *address, struct err *e)
 {
-	struct pcsc_list list;
-	const char *found = NULL;
-	int rc = context_list(p->context, &list, e);
+	char text[ERR_TEXT_MAX];
 
+	if (h->n > 1)
+		return w->by_plug
+			       ? err_set(e, ERR_USAGE,
+					 _("Two chip readers are at USB %s: \"%s\" and \"%s\". "
+					   "Name "
+					   "the one you mean: pcsc:NAME;usb=%s"),
+					 w->plug, h->name[0], h->name[1], w->plug)
+			       : err_set(e, ERR_USAGE,
+					 _("Two chip readers are called %s: \"%s\" and \"%s\". "
+					   "Name "
+					   "the one you mean in full, with its numbers, or by its "
+					   "place: "
+					   "pcsc:%s;usb=PLUG, as cardspool station list shows it."),
+					 w->name, h->name[0], h->name[1], w->name);
+	if (h->n == 1)
+		return 0;
+	if (h->busy.code) {
+		if (e)
+			*e = h->busy;
+		return h->busy.code;
+	}
+	if (!w->by_plug)
+		return fault_set(e, FAULT_READER_ABSENT, address);
+	if (w->name[0])
+		snprintf(text, sizeof text,
+			_("No chip reader %s is plugged in at USB %s. Where each one is: cardspool "
+			  "station list"),
+			w->name, w->plug);
+	else
+		snprintf(text, sizeof text,
+			_("No chip reader of pcscd is plugged in at USB %s. Where each one is: "
+			  "cardspool station list"),
+			w->plug);
+	return fault_say(e, FAULT_READER_ABSENT, address, text);
+}
+
+static int
+name_find(struct pcsc *p, const char *address, struct err *e)
+{
+	struct pcsc_want want;
+	struct pcsc_list list;
+	struct hits h = {0};
+	int rc = pcsc_want_parse(&want, address, e);
+
+	if (rc == 0)
+		rc = context_list(p->context, &list, e);
 	for (size_t i = 0; rc == 0 && i < list.n; i++) {
-		if (strcmp(list.name[i], wanted) == 0) {
-			found = list.name[i];
+		const bool whole = strcmp(list.name[i], want.name) == 0;
+		if (!pcsc_want_names(&want, list.name[i]) || !plug_fits(p, &want, list.name[i], &h))
+			continue;
+		h.name[whole || h.n == 0 ? 0 : 1] = list.name[i];
+		h.n++;
+		if (whole) {
+			h.n = 1;
 			break;
 		}
-		if (!name_matches(list.name[i], wanted))
-			continue;
-		if (found)
-			return err_set(e, ERR_USAGE,
-				_("Two chip readers are called %s: \"%s\" and \"%s\". Name the one "
-				  "you mean in full, with its numbers."),
-				wanted, found, list.name[i]);
-		found = list.name[i];
 	}
-	if (rc == 0 && !found)
-		rc = fault_set(e, FAULT_READER_ABSENT, wanted);
 	if (rc == 0)
-		snprintf(p->name, sizeof p->name, "%s", found);
+		rc = hits_tell(&h, &want, address, e);
+	if (rc == 0)
+		snprintf(p->name, sizeof p->name, "%s", h.name[0]);
 	return rc;
 }
 

@@ -10,7 +10,13 @@
 
 #include "drivers/driver.h"
 
-enum { PCSC_READERS_MAX = 16, PCSC_NAME_MAX = 128, PCSC_ATR_MAX = 33, PCSC_APDU_MAX = 262 };
+enum {
+	PCSC_READERS_MAX = 16,
+	PCSC_NAME_MAX = 128,
+	PCSC_PLUG_MAX = 32,
+	PCSC_ATR_MAX = 33,
+	PCSC_APDU_MAX = 262
+};
 
 struct pcsc;
 
@@ -22,10 +28,26 @@ struct pcsc_list {
 /* No reader is 0 with n 0. FAULT_READER_ABSENT when pcscd does not answer. */
 int pcsc_list(struct pcsc_list *out, struct err *e);
 
+/* The plug of a reader, whole name, as the reader's driver and libusb say it: "1-2.4". ERR_BUSY: another program
+ * has it alone; ERR_MISSING: it is not on USB, or its driver does not say. */
+int pcsc_plug(const char *reader, char *out, size_t max, struct err *e);
+
+/* ---- pcsc-want.c ---- */
+
+struct pcsc_want {
+	char name[PCSC_NAME_MAX], plug[PCSC_PLUG_MAX]; /* name "": any at that plug */
+	bool by_plug;
+};
+int pcsc_want_parse(struct pcsc_want *out, const char *address, struct err *e);
+bool pcsc_want_names(const struct pcsc_want *w, const char *full);
+
+/* ---- pcsc.c ---- */
+
 /*
  * The reader of that name: the whole one, or without pcscd's numbers ("ACS ACR122U" for
- * "ACS ACR122U 00 00"), or "serial=AB12" for the one that has "(AB12)" in its name, as long as only
- * one matches; two are ERR_USAGE naming both. No card needs to lie in it. The caller closes it.
+ * "ACS ACR122U 00 00"), or "serial=AB12" for the one that has "(AB12)" in its name; "NAME;usb=1-2.4"
+ * or "usb=1-2.4" for the one in that plug, "usb=1-2.*" for the one on that hub. Only one may match;
+ * two are ERR_USAGE naming both. No card needs to lie in it. The caller closes it.
  */
 int pcsc_open(struct pcsc **out, const char *reader, struct err *e);
 void pcsc_close(struct pcsc *p); /* also takes the power from the card; p may be NULL */

@@ -131,24 +131,27 @@ pcsc_station_open(struct station **out, const char *address, struct err *e)
 	static const char key[] = ";dialect=";
 	extern const struct station_driver station_pcsc;
 	const char *word = strstr(address, key);
-	char name[PCSC_NAME_MAX];
+	const char *rest = word ? word + 1 + strcspn(word + 1, ";") : "";
+	char name[PCSC_NAME_MAX + PCSC_PLUG_MAX], dialect[16] = "";
 	struct station_pcsc *p;
 	int rc;
 
-	snprintf(name, sizeof name, "%.*s", word ? (int)(word - address) : (int)strlen(address),
-		address);
+	snprintf(name, sizeof name, "%.*s%s", word ? (int)(word - address) : (int)strlen(address),
+		address, rest);
+	if (word)
+		snprintf(dialect, sizeof dialect, "%.*s", (int)(rest - word - (sizeof key - 1)),
+			word + sizeof key - 1);
 	p = calloc(1, sizeof *p);
 	if (!p)
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
 	p->station.driver = &station_pcsc;
 	rc = pcsc_open(&p->pcsc, name, e);
 	if (rc == 0) {
-		p->dialect = word ? dialect_by_name(word + sizeof key - 1)
-				  : dialect_by_reader(pcsc_name(p->pcsc));
+		p->dialect =
+			word ? dialect_by_name(dialect) : dialect_by_reader(pcsc_name(p->pcsc));
 		if (!p->dialect && word)
 			rc = err_set(e, ERR_USAGE,
-				_("%s: no such way of speaking to a chip reader."),
-				word + sizeof key - 1);
+				_("%s: no such way of speaking to a chip reader."), dialect);
 		else if (!p->dialect)
 			rc = err_set(e, ERR_DEVICE,
 				_("The chip reader %s is not one that is known. If it speaks plain "

@@ -116,5 +116,41 @@ station_usb_beside(char *out, size_t max, const char *plug, const char *sys, con
 	}
 	if (folder)
 		closedir(folder);
-	return n == 1 ? 0 : ERR_MISSING;
+	return n == 1 ? 0 : n == 0 ? ERR_MISSING : ERR_USAGE;
+}
+
+/* ---- in an address --------------------------------------------------------------- */
+
+bool
+usb_plug_fits(const char *plug, const char *wanted)
+{
+	const size_t n = strlen(wanted);
+
+	if (n < 2 || strcmp(wanted + n - 2, ".*") != 0)
+		return plug[0] && strcmp(plug, wanted) == 0;
+	return strncmp(plug, wanted, n - 1) == 0 && plug[n - 1] && !strchr(plug + n - 1, '.');
+}
+
+int
+station_address_beside(char *out, size_t max, const char *address, const char *plug, struct err *e)
+{
+	static const char pcsc[] = "pcsc:", word[] = "usb=";
+	const char *at = strstr(address, word), *dot = strrchr(plug, '.');
+	const char *rest = at ? at + sizeof word - 1 : "";
+	const bool beside = at && strncmp(address, pcsc, sizeof pcsc - 1) == 0 &&
+			    (at[-1] == ':' || at[-1] == ';') && (!*rest || *rest == ';');
+
+	if (beside && !dot)
+		return err_set(e, ERR_USAGE,
+			_("%s: the printer (USB %s) is on no hub that it shares with a reader; "
+			  "name "
+			  "the reader itself, as cardspool station list shows it."),
+			address, plug[0] ? plug : "-");
+	int n = beside ? snprintf(out, max, "%.*s%.*s.*%s", (int)(rest - address), address,
+				 (int)(dot - plug), plug, rest)
+		       : snprintf(out, max, "%s", address);
+	return n >= 0 && (size_t)n < max
+		       ? 0
+		       : err_set(e, ERR_USAGE, _("%s: the name of a chip reader is too long."),
+				 address);
 }

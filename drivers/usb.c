@@ -136,15 +136,39 @@ identity_read(struct found *f, const struct libusb_device_descriptor *d)
 
 /* "bus-port.port": the plug, which stays the same when the address changes. */
 static void
-path_build(struct usb_printer *u, libusb_device *device)
+plug_build(char *out, size_t max, libusb_device *device)
 {
 	uint8_t port[8];
 	int n = libusb_get_port_numbers(device, port, sizeof port), len;
 
-	len = snprintf(u->path, sizeof u->path, "%u", u->bus);
-	for (int i = 0; i < n && len > 0 && (size_t)len < sizeof u->path; i++)
-		len += snprintf(u->path + len, sizeof u->path - (size_t)len, "%c%u", i ? '.' : '-',
-			port[i]);
+	len = snprintf(out, max, "%u", libusb_get_bus_number(device));
+	for (int i = 0; i < n && len > 0 && (size_t)len < max; i++)
+		len += snprintf(out + len, max - (size_t)len, "%c%u", i ? '.' : '-', port[i]);
+}
+
+int
+usb_plug_find(char *out, size_t max, uint8_t bus, uint8_t address, struct err *e)
+{
+	libusb_context *context = NULL;
+	libusb_device **devices = NULL;
+	int rc = libusb_init(&context);
+
+	out[0] = '\0';
+	if (rc)
+		return err_set(e, ERR_SYSTEM, _("USB is not available on this computer: %s."),
+			libusb_error_name(rc));
+	ssize_t n = libusb_get_device_list(context, &devices);
+	for (ssize_t i = 0; i < n; i++)
+		if (libusb_get_bus_number(devices[i]) == bus &&
+			libusb_get_device_address(devices[i]) == address)
+			plug_build(out, max, devices[i]);
+	if (n >= 0)
+		libusb_free_device_list(devices, 1);
+	libusb_exit(context);
+	return out[0] ? 0
+		      : err_set(e, ERR_MISSING,
+				_("Nothing is plugged in at USB bus %u, address %u."),
+				(unsigned)bus, (unsigned)address);
 }
 
 static int
@@ -178,7 +202,7 @@ scan_run(struct scan *s, struct err *e)
 		f->info.product = d.idProduct;
 		f->info.bus = libusb_get_bus_number(f->device);
 		f->info.address = libusb_get_device_address(f->device);
-		path_build(&f->info, f->device);
+		plug_build(f->info.path, sizeof f->info.path, f->device);
 		identity_read(f, &d);
 		s->n++;
 	}

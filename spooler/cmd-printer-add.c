@@ -189,28 +189,51 @@ add_ppd(struct add *a, struct err *e)
 
 /* ---- the reader ----------------------------------------------------------------- */
 
+static int
+station_answers(const struct add *a, const char *address, struct err *e)
+{
+	char whole[sizeof a->reader];
+	struct station *s;
+	int rc = station_address_beside(whole, sizeof whole, address, a->printer.path, e);
+
+	if (rc == 0)
+		rc = station_open(&s, whole, e);
+	if (rc == 0)
+		station_close(s);
+	return rc;
+}
+
+/* The one reader on the printer's hub, libnfc's or pcscd's; two of them are none. */
+static bool
+station_guess(struct add *a)
+{
+	struct err ignored;
+	int rc = station_usb_beside(a->reader, sizeof(a->reader), a->printer.path, "/sys", "/dev");
+
+	if (rc != ERR_MISSING || !strchr(a->printer.path, '.'))
+		return rc == 0;
+	snprintf(a->reader, sizeof(a->reader), "%s", "pcsc:usb=");
+	return station_answers(a, a->reader, &ignored) == 0;
+}
+
 /* Named, already paired, or the one behind the printer's own hub. A named one must answer. */
 static int
 add_station(struct add *a, struct err *e)
 {
 	const char *paired = config_station(a->config, a->printer.name);
-	struct station *s;
 	int rc = 0;
 
 	if (a->no_station)
 		return config_station_set(a->printer.name, NULL, &a->reader_changed, e);
 	if (a->station) {
 		snprintf(a->reader, sizeof(a->reader), "%s", a->station);
-		rc = station_open(&s, a->station, e);
+		rc = station_answers(a, a->station, e);
 		if (rc == ERR_BUSY)
 			rc = 0; /* a job works with it */
-		else if (rc == 0)
-			station_close(s);
 	} else if (paired) {
 		snprintf(a->reader, sizeof(a->reader), "%s", paired);
 		return 0;
-	} else if (station_usb_beside(
-			   a->reader, sizeof(a->reader), a->printer.path, "/sys", "/dev") != 0) {
+	} else if (!station_guess(a)) {
 		a->reader[0] = '\0';
 		return 0;
 	}

@@ -25,7 +25,7 @@ struct pair {
 	struct printer *printer;
 	struct station *station;
 	struct ledger *ledger; /* NULL: there is none yet */
-	const char *address;
+	char address[512];
 	struct chip_id chip;
 	bool begun, inside, json;
 };
@@ -213,12 +213,14 @@ printer_pair(int argc, char **argv, struct err *e)
 		rc = queue_device(queue, device, sizeof(device), e);
 	if (rc == 0)
 		rc = uri_find(device, &p.usb, e);
-	p.address = rc == 0 ? config_station(p.config, p.usb.name) : NULL;
-	if (rc == 0 && !p.address)
+	const char *paired = rc == 0 ? config_station(p.config, p.usb.name) : NULL;
+	if (rc == 0 && !paired)
 		rc = err_set(e, ERR_MISSING,
 			_("No chip reader is paired with this printer: cardspool printer add %s "
 			  "--station ADDRESS"),
 			queue);
+	if (rc == 0)
+		rc = station_address_beside(p.address, sizeof(p.address), paired, p.usb.path, e);
 	if (rc == 0)
 		rc = pair_prove(&p, e);
 	if (rc == 0)

@@ -48,8 +48,13 @@ station_list_run(int argc, char **argv, struct err *e)
 	for (size_t i = 0; i < readers.n; i++) {
 		const char *dialect = station_pcsc_dialect(readers.name[i]);
 
-		printf("pcsc:%s\t%s\n", readers.name[i],
+		char plug[PCSC_PLUG_MAX];
+
+		printf("pcsc:%s\t%s", readers.name[i],
 			dialect ? dialect : _("not known; see the page STATIONS"));
+		if (pcsc_plug(readers.name[i], plug, sizeof plug, &why) == 0)
+			printf(", USB %s", plug);
+		printf("\n");
 	}
 	return 0;
 }

@@ -401,7 +401,10 @@ worker_devices(struct work *w, struct err *e)
 		return end_of(e);
 	snprintf(p->job.printer_serial, sizeof(p->job.printer_serial), "%.63s", w->usb.name);
 	station = config_station(p->config, p->job.printer_serial);
-	snprintf(p->job.station, sizeof(p->job.station), "%s", station ? station : "");
+	p->job.station[0] = '\0';
+	if (station && station_address_beside(p->job.station, sizeof(p->job.station), station,
+			       w->usb.path, e) != 0)
+		return PASS_STOP;
 	if (ledger_open(&p->ledger, config_ledger(p->config), LEDGER_WRITE, e) != 0)
 		return PASS_STOP; /* a wrong file too: the next job would meet it as well */
 	ledger_patience(p->ledger, ledger_wait, w);

@@ -217,8 +217,45 @@ reader_on_the_same_hub(void **state)
 	assert_string_equal(out, "nfc:pn532_uart:/dev/ttyUSB3:115200");
 	assert_int_equal(station_usb_beside(out, sizeof out, "1-3", root, "/dev"), ERR_MISSING);
 	device_put(root, "1-2.1", "04cc", "2533");
-	assert_int_equal(station_usb_beside(out, sizeof out, "1-2.3", root, "/dev"), ERR_MISSING);
+	assert_int_equal(station_usb_beside(out, sizeof out, "1-2.3", root, "/dev"), ERR_USAGE);
 	assert_int_equal(nftw(root, entry_remove, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void
+addresses_of_readers_beside(void **state)
+{
+	static const struct {
+		const char *address, *plug, *whole; /* NULL: refused */
+	} cases[] = {
+		{"pcsc:usb=", "1-2.3", "pcsc:usb=1-2.*"},
+		{"pcsc:ACS X;usb=", "1-2.3.1", "pcsc:ACS X;usb=1-2.3.*"},
+		{"pcsc:usb=;dialect=part3", "1-2.3", "pcsc:usb=1-2.*;dialect=part3"},
+		{"pcsc:usb=1-9", "1-2", "pcsc:usb=1-9"},
+		{"pcsc:ACS usb=", "1-2", "pcsc:ACS usb="},
+		{"nfc:pn532_uart:/dev/usb=", "1-2", "nfc:pn532_uart:/dev/usb="},
+		{"pcsc:usb=", "1-2", NULL},
+		{"pcsc:usb=", "", NULL},
+	};
+	char out[64];
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int rc = station_address_beside(
+			out, sizeof out, cases[i].address, cases[i].plug, &e);
+		assert_int_equal(rc, cases[i].whole ? 0 : ERR_USAGE);
+		if (cases[i].whole)
+			assert_string_equal(out, cases[i].whole);
+	}
+	assert_int_equal(station_address_beside(out, 8, "pcsc:usb=", "1-2.3", &e), ERR_USAGE);
+	assert_true(usb_plug_fits("1-2.4", "1-2.4"));
+	assert_false(usb_plug_fits("1-2.4", "1-2"));
+	assert_false(usb_plug_fits("", ""));
+	assert_true(usb_plug_fits("1-2.4", "1-2.*"));
+	assert_false(usb_plug_fits("1-2.4.1", "1-2.*"));
+	assert_false(usb_plug_fits("1-20.4", "1-2.*"));
+	assert_false(usb_plug_fits("1-2", "1-2.*"));
+	assert_false(usb_plug_fits("1-2.", "1-2.*"));
 }
 
 int
@@ -230,6 +267,7 @@ main(void)
 		cmocka_unit_test(a_closed_line_is_unplugged),
 		cmocka_unit_test(one_program_at_a_time),
 		cmocka_unit_test(reader_on_the_same_hub),
+		cmocka_unit_test(addresses_of_readers_beside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

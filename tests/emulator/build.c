@@ -40,8 +40,79 @@ folder_choose(struct emu *emu, struct printer *p, unsigned n_all)
 	return 0;
 }
 
+/* "1-2", "1-2.4": of bus 1, one digit or two a port. */
+static bool
+port_good(const char *port)
+{
+	size_t n = strlen(port);
+	return n > 2 && n < sizeof((struct usb_device *)0)->port && !strncmp(port, "1-", 2) &&
+	       strspn(port + 2, "0123456789.") == n - 2 && !strstr(port, "..") && port[2] != '.' &&
+	       port[n - 1] != '.';
+}
+
+static bool
+port_taken(const struct emu *emu, const char *port)
+{
+	bool taken = false;
+	for (unsigned i = 0; i < emu->n_printers; i++)
+		taken |= !strcmp(emu->device[i].port, port);
+	for (unsigned i = 0; i < emu->n_others; i++)
+		taken |= !strcmp(emu->other[i].port, port);
+	return taken;
+}
+
+static struct usb_device *
+other_build(struct emu *emu, const struct usb_other *what, const char *port, size_t n)
+{
+	char name[sizeof emu->hub.port];
+	snprintf(name, sizeof name, "%.*s", (int)n, port);
+	if (emu->n_others == OTHERS_MAX || port_taken(emu, name))
+		return NULL;
+	struct usb_device *d = &emu->other[emu->n_others++];
+	d->emu = emu;
+	d->other = what;
+	d->bus = emu->hub.bus;
+	d->unplug_after = -1;
+	snprintf(d->port, sizeof d->port, "%s", name);
+	usb_describe(d, "0");
+	return d;
+}
+
+/* The hubs on the way to a port, where they are not there yet. */
+static void
+hubs_build(struct emu *emu, const char *port)
+{
+	for (const char *dot = port; (dot = strchr(dot, '.')); dot++)
+		other_build(emu, &usb_hub, port, (size_t)(dot - port));
+}
+
+/* The printer's place on the bus and its reader's. */
 static int
-device_build(struct emu *emu, struct usb_device *d, struct printer *p, unsigned number)
+ports_build(struct emu *emu, struct usb_device *d, const struct printer_spec *s, unsigned number)
+{
+	snprintf(d->port, sizeof d->port, "1-%u", number);
+	if (*s->port && port_good(s->port) && !port_taken(emu, s->port))
+		snprintf(d->port, sizeof d->port, "%s", s->port);
+	else if (*s->port || port_taken(emu, d->port))
+		return fprintf(stderr, "cardspool-emulator: no port %s\n",
+			       *s->port ? s->port : d->port),
+		       -1;
+	hubs_build(emu, d->port);
+	if (!*s->reader_port)
+		return 0;
+	if (port_good(s->reader_port) && strcmp(s->reader_port, d->port)) {
+		hubs_build(emu, s->reader_port);
+		d->printer->reader_usb =
+			other_build(emu, &usb_reader, s->reader_port, strlen(s->reader_port));
+	}
+	if (!d->printer->reader_usb)
+		fprintf(stderr, "cardspool-emulator: no port %s\n", s->reader_port);
+	return d->printer->reader_usb ? 0 : -1;
+}
+
+static int
+device_build(struct emu *emu, struct usb_device *d, struct printer *p, const struct printer_spec *s,
+	unsigned number)
 {
 	p->usb = d;
 	d->emu = emu;
@@ -54,7 +125,8 @@ device_build(struct emu *emu, struct usb_device *d, struct printer *p, unsigned 
 		d->line_bps = p->model->full_speed ? FULL_SPEED_BPS : HIGH_SPEED_BPS;
 	d->slow_bps = d->line_bps;
 	d->slow_since_ms = now_ms();
-	snprintf(d->port, sizeof d->port, "1-%u", number);
+	if (ports_build(emu, d, s, number))
+		return -1;
 	usb_describe(d, p->serial);
 	return d->fifo ? 0 : -1;
 }
@@ -82,7 +154,7 @@ printer_build(struct emu *emu, const struct printer_spec *s, unsigned n_all)
 	p->station_path = *s->station ? s->station : NULL;
 	p->usbredir_path = *s->usbredir ? s->usbredir : NULL;
 	struct usb_device *d = &emu->device[emu->n_printers];
-	if (folder_choose(emu, p, n_all) || device_build(emu, d, p, emu->n_printers + 1)) {
+	if (folder_choose(emu, p, n_all) || device_build(emu, d, p, s, emu->n_printers + 1)) {
 		printer_destroy(p);
 		return -1;
 	}
@@ -115,6 +187,8 @@ emu_build(struct emu *emu, const struct options *o)
 		return -1;
 	emu->next_devnum = 1;
 	usb_plug(&emu->hub, true);
+	for (unsigned i = 0; i < emu->n_others; i++)
+		usb_plug(&emu->other[i], true);
 	for (unsigned i = 0; i < emu->n_printers; i++)
 		usb_plug(&emu->device[i], true);
 	return 0;

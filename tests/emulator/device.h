@@ -194,6 +194,7 @@ struct printer {
 	struct pn532 *station;     /* the chip reader: one of these two, or none */
 	struct pcsc_reader *pcsc;
 	const char *station_path;
+	struct usb_device *reader_usb; /* the reader as the bus shows it, NULL: not at all */
 	unsigned tcp_port; /* 0: not on the network */
 	int tcp;
 	const char *usbredir_path;
@@ -312,10 +313,19 @@ struct reply {
 	uint8_t bytes[];
 };
 
+/* What is on the bus beside printers: it is described, and nothing can be asked of it. */
+struct usb_other {
+	uint16_t vid, pid;
+	uint8_t device_class, interface_class;
+	const char *product;
+};
+extern const struct usb_other usb_hub, usb_reader;
+
 struct usb_device {
 	struct emu *emu;
-	struct printer *printer; /* NULL: the root hub */
-	char port[16];           /* "usb1", "1-1" */
+	struct printer *printer;        /* NULL: the root hub, or what other says */
+	const struct usb_other *other;  /* NULL: the root hub */
+	char port[16];                  /* "usb1", "1-1" */
 	unsigned bus, devnum;
 	bool plugged;
 	bool kernel_driver; /* usblp is bound */
@@ -483,6 +493,7 @@ void station_stop(struct printer *p);
 /* ---- the program (main.c) ---- */
 
 #define PRINTERS_MAX 16
+#define OTHERS_MAX   (4 * PRINTERS_MAX)
 
 struct emu {
 	pthread_mutex_t lock;
@@ -490,6 +501,8 @@ struct emu {
 	pthread_cond_t clock; /* for the clock: something new is due */
 	struct usb_device hub;
 	struct usb_device device[PRINTERS_MAX];
+	struct usb_device other[OTHERS_MAX]; /* hubs and chip readers */
+	unsigned n_others;
 	struct printer *printer[PRINTERS_MAX];
 	unsigned n_printers;
 	struct handle *handles;

@@ -22,12 +22,13 @@
 #include <unistd.h>
 
 enum { SLOTS_MAX = 32, MESSAGE_MAX = 4096, ANSWER_TIMEOUT_S = 10 };
-enum { POWER_OFF = 0, POWER_ON = 1, POWER_RESET = 2, ASK_ATR = 4, NO_READER = 0xff };
+enum { POWER_OFF = 0, POWER_ON = 1, POWER_RESET = 2, ASK_ATR = 4, ASK_PLACE = 5, NO_READER = 0xff };
 
 struct slot {
 	bool used;
 	DWORD lun;
-	int fd; /* -1: not connected */
+	pthread_mutex_t talk; /* pcscd asks for attributes while it looks for cards */
+	int fd;               /* -1: not connected */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	uint8_t atr[MAX_ATR_SIZE];
 	size_t atr_len;
@@ -110,22 +111,27 @@ message_exchange(
 	struct slot *s, const uint8_t *body, size_t body_len, uint8_t *out, size_t max, size_t *len)
 {
 	uint8_t head[2];
+	bool good = false;
 
-	if (!message_send(s, body, body_len))
-		return false;
-	if (bytes_receive(s->fd, head, sizeof head)) {
+	pthread_mutex_lock(&s->talk);
+	bool sent = message_send(s, body, body_len);
+	if (sent && bytes_receive(s->fd, head, sizeof head)) {
 		*len = (size_t)(head[0] << 8 | head[1]);
-		if (*len <= max && bytes_receive(s->fd, out, *len))
-			return true;
+		good = *len <= max && bytes_receive(s->fd, out, *len);
 	}
-	slot_drop(s);
-	return false;
+	if (sent && !good)
+		slot_drop(s);
+	pthread_mutex_unlock(&s->talk);
+	return good;
 }
 
 static bool
 control_send(struct slot *s, uint8_t code)
 {
-	return message_send(s, &code, 1);
+	pthread_mutex_lock(&s->talk);
+	bool sent = message_send(s, &code, 1);
+	pthread_mutex_unlock(&s->talk);
+	return sent;
 }
 
 static bool
@@ -149,6 +155,7 @@ IFDHCreateChannelByName(DWORD lun, LPSTR device)
 		if (slots[i].used || strlen(device) >= sizeof slots[i].path)
 			continue;
 		slots[i] = (struct slot){.used = true, .lun = lun, .fd = -1};
+		pthread_mutex_init(&slots[i].talk, NULL);
 		snprintf(slots[i].path, sizeof slots[i].path, "%s", device);
 		rc = IFD_SUCCESS;
 	}
@@ -188,6 +195,25 @@ byte_give(PDWORD length, PUCHAR value, uint8_t byte)
 	return IFD_SUCCESS;
 }
 
+/* As libccid has it: 0020, bus, address. */
+static RESPONSECODE
+channel_give(struct slot *s, PDWORD length, PUCHAR value)
+{
+	const uint8_t ask = ASK_PLACE;
+	uint8_t place[2];
+	uint32_t channel = 0x20u << 16;
+	size_t len = 0;
+
+	if (!message_exchange(s, &ask, 1, place, sizeof place, &len) || len < sizeof place)
+		return IFD_ERROR_TAG;
+	if (*length < sizeof channel)
+		return IFD_ERROR_INSUFFICIENT_BUFFER;
+	channel |= (uint32_t)place[0] << 8 | place[1];
+	*length = sizeof channel;
+	memcpy(value, &channel, sizeof channel);
+	return IFD_SUCCESS;
+}
+
 RESPONSECODE
 IFDHGetCapabilities(DWORD lun, DWORD tag, PDWORD length, PUCHAR value)
 {
@@ -203,6 +229,8 @@ IFDHGetCapabilities(DWORD lun, DWORD tag, PDWORD length, PUCHAR value)
 		*length = s->atr_len;
 		memcpy(value, s->atr, s->atr_len);
 		return IFD_SUCCESS;
+	case SCARD_ATTR_CHANNEL_ID:
+		return channel_give(s, length, value);
 	case TAG_IFD_SIMULTANEOUS_ACCESS:
 		return byte_give(length, value, SLOTS_MAX);
 	case TAG_IFD_THREAD_SAFE:

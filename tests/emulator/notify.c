@@ -167,6 +167,9 @@ device_find(struct emu *emu, unsigned bus, unsigned devnum)
 {
 	if (emu->hub.bus == bus && emu->hub.devnum == devnum)
 		return &emu->hub;
+	for (unsigned i = 0; i < emu->n_others; i++)
+		if (emu->other[i].bus == bus && emu->other[i].devnum == devnum)
+			return &emu->other[i];
 	for (unsigned i = 0; i < emu->n_printers; i++) {
 		struct usb_device *d = &emu->device[i];
 		if (d->plugged && d->bus == bus && d->devnum == devnum)

@@ -19,8 +19,8 @@ const char options_usage[] =
 	"       cardspool-emulator --tell SOCKET WORD...\n"
 	"  --printer MODEL[:KEY=VALUE,...]\n"
 	"                     one more printer, up to 16; keys: serial, hopper, chip, output, reject,\n"
-	"                     ribbon, station, usbredir, descriptors; the rest as the switches\n"
-	"                     before it say\n"
+	"                     ribbon, station, usbredir, descriptors, port, reader-port (places\n"
+	"                     on USB, 1-2.4); the rest as the switches before it say\n"
 	"  --model NAME       printer model (dualys3)\n"
 	"  --serial TEXT      its serial number\n"
 	"  --hopper N         blank cards in the hopper (100)\n"
@@ -128,6 +128,8 @@ static const struct key {
 	TEXT("station", OPT_STATION, station),
 	TEXT("usbredir", OPT_USBREDIR, usbredir),
 	TEXT("descriptors", 0, lie),
+	TEXT("port", 0, port),
+	TEXT("reader-port", 0, reader_port),
 	NUMBER("hopper", OPT_HOPPER, hopper),
 	NUMBER("output", OPT_OUTPUT, output),
 	NUMBER("reject", OPT_REJECT, reject),
@@ -175,7 +177,7 @@ printer_parse(struct options *o, const char *text)
 		*colon++ = 0;
 	/* two machines share neither a number nor a reader unless somebody says so */
 	snprintf(s->serial, sizeof s->serial, "%.20s-%04u", copy, o->n_printers);
-	*s->station = *s->usbredir = 0;
+	*s->station = *s->usbredir = *s->port = *s->reader_port = 0;
 	s->tcp = 0;
 	if (key_set(&keys[0], s, copy))
 		return -1;

@@ -11,6 +11,7 @@
 /* One printer to be plugged in. */
 struct printer_spec {
 	char model[32], serial[32], ribbon[48], chip[24], station[256], usbredir[108], lie[16];
+	char port[16], reader_port[16];
 	unsigned hopper, output, reject, tcp;
 };
 

@@ -25,6 +25,7 @@ enum {
 	POWER_ON = 1,
 	POWER_RESET = 2,
 	ASK_ATR = 4,
+	ASK_PLACE = 5,
 	NO_READER = 0xff,
 	BODY_MAX = APDU_MAX
 };
@@ -39,6 +40,7 @@ struct pcsc_reader {
 	pthread_mutex_t lock; /* all below, and the card while it is spoken to */
 	int wake[2], listener, client;
 	bool plugged, removed, stop;
+	uint8_t place[2];                         /* bus and address on USB; 0: none */
 	unsigned mute, mute_at, unplug_at, apdus; /* _at: numbers of APDUs, 0: none */
 	uint8_t body[BODY_MAX];
 };
@@ -110,6 +112,8 @@ control_answer(struct pcsc_reader *r, uint8_t code)
 		else if (!r->removed)
 			len = r->ops->look(r->card, atr);
 		return body_send(r->client, atr, len);
+	case ASK_PLACE:
+		return body_send(r->client, r->place, r->plugged && r->place[0] ? 2 : 0);
 	default:
 		return false;
 	}
@@ -209,6 +213,15 @@ pcsc_reader_start(const struct slot_ops *ops, void *card, const char *name, cons
 	free(r);
 	errno = saved;
 	return NULL;
+}
+
+void
+pcsc_reader_place(struct pcsc_reader *r, unsigned bus, unsigned address)
+{
+	pthread_mutex_lock(&r->lock);
+	r->place[0] = (uint8_t)bus;
+	r->place[1] = (uint8_t)address;
+	pthread_mutex_unlock(&r->lock);
 }
 
 static void

@@ -8,7 +8,8 @@
  *   both ways   length (2, big endian) | body
  *   to us       body of one byte: 00 power off, 01 power on, 02 reset (no answer to these three),
  *               04 what is the ATR? (answer: the ATR, empty when nothing lies there, one byte FF
- *               when the reader itself is unplugged)
+ *               when the reader itself is unplugged),
+ *               05 where are you on USB? (answer: bus, address; empty: on no USB)
  *               any other body: an APDU; the answer is data and status word
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
@@ -49,6 +50,8 @@ struct pcsc_reader *pcsc_reader_start(
  */
 char *pcsc_reader_control(struct pcsc_reader *r, const char *line);
 void pcsc_reader_stop(struct pcsc_reader *r);
+/* Where it is on USB from now on. */
+void pcsc_reader_place(struct pcsc_reader *r, unsigned bus, unsigned address);
 
 /* The antenna of a station as a slot (pcsc-field.c). */
 extern const struct slot_ops slot_field;

@@ -40,6 +40,8 @@ pcsc_begin(struct printer *p, const char *spec)
 	}
 	snprintf(path, sizeof path, "%.*s", (int)(name - spec), spec);
 	p->pcsc = pcsc_reader_start(&slot_field, slot_field_create(&p->field, m), name + 1, path);
+	if (p->pcsc && p->reader_usb)
+		pcsc_reader_place(p->pcsc, p->reader_usb->bus, p->reader_usb->devnum);
 	if (p->pcsc)
 		return 0;
 	fprintf(stderr, "cardspool-emulator: no reader at %s: %s\n", path, strerror(errno));

@@ -102,8 +102,8 @@ tree_remove(struct emu *emu)
 static void
 device_path(char out[PATH_LEN], const struct usb_device *d)
 {
-	snprintf(out, PATH_LEN, d->printer ? "/devices/emu/usb%u/%s" : "/devices/emu/usb%u", d->bus,
-		d->port);
+	snprintf(out, PATH_LEN, d == &d->emu->hub ? "/devices/emu/usb%u" : "/devices/emu/usb%u/%s",
+		d->bus, d->port);
 }
 
 int
@@ -140,7 +140,7 @@ tree_add(struct emu *emu, struct usb_device *d)
 		d->devnum - 1, d->bus, d->devnum, d->bus, d->devnum);
 	file_put(folder, "descriptors", d->descriptors, d->descriptors_len);
 	snprintf(link, sizeof link, "%.200s/subsystem", folder);
-	if (symlink(d->printer ? "../../../../bus/usb" : "../../../bus/usb", link) &&
+	if (symlink(d == &emu->hub ? "../../../bus/usb" : "../../../../bus/usb", link) &&
 		errno != EEXIST)
 		return -1;
 	snprintf(link, sizeof link, "%s/sys/bus/usb/devices/%s", emu->root, d->port);

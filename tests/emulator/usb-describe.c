@@ -32,6 +32,10 @@ enum {
 	CONFIG_LEN = 32
 };
 
+const struct usb_other usb_hub = {0x05e3, 0x0608, 9, 9, "hub"},
+		       usb_reader = {0x076b, 0x5022, 0, 11, "chip reader"};
+static const struct usb_other root_hub = {HUB_VID, HUB_PID, 9, 9, "root hub"};
+
 enum id_lie { ID_TRUE, ID_NONE, ID_SHORT, ID_LONG, ID_OTHER };
 
 /* One byte is other than it should be; the last `cut` bytes are missing. at 0: no such byte. */
@@ -91,16 +95,17 @@ usb_describe(struct usb_device *d, const char *serial)
 {
 	const struct model *m = d->printer ? d->printer->model : NULL;
 	const struct lie *l = lie_told(d);
+	const struct usb_other *o = d->other ? d->other : &root_hub;
 	const unsigned packet = m && m->full_speed ? PACKET_FS : PACKET_HS;
-	const uint8_t device[] = {18, 1, LE16(0x0200), m ? 0 : 9, 0, m ? 0 : 1, 64,
-		LE16(m ? m->vid : HUB_VID), LE16(m ? m->pid : HUB_PID), LE16(0x0100), 1, 2,
+	const uint8_t device[] = {18, 1, LE16(0x0200), m ? 0 : o->device_class, 0, m ? 0 : 1, 64,
+		LE16(m ? m->vid : o->vid), LE16(m ? m->pid : o->pid), LE16(0x0100), 1, 2,
 		l->no_serial ? 0 : 3, 1};
 	const uint8_t printer[CONFIG_LEN] = {9, 2, LE16(CONFIG_LEN), 1, 1, 0, 0xc0,
 		1,                         /* self-powered */
 		9, 4, 0, 0, 2, 7, 1, 2, 0, /* printer, bidirectional */
 		7, 5, EP_OUT, 2, LE16(packet), 0, 7, 5, EP_IN, 2, LE16(packet), 0};
-	const uint8_t hub[] = {9, 2, LE16(25), 1, 1, 0, 0xe0, 0, 9, 4, 0, 0, 1, 9, 0, 0, 0, 7, 5,
-		0x81, 3, LE16(4), 12};
+	const uint8_t hub[] = {9, 2, LE16(25), 1, 1, 0, 0xe0, 0, 9, 4, 0, 0, 1, o->interface_class,
+		0, 0, 0, 7, 5, 0x81, 3, LE16(4), 12};
 	const uint8_t *config = m ? printer : hub;
 	size_t len = m ? (size_t)CONFIG_LEN - l->cut : sizeof hub;
 	d->device_len = sizeof device;
@@ -115,7 +120,7 @@ usb_describe(struct usb_device *d, const char *serial)
 	d->ep_out = m ? l->ep_out : 0;
 	d->ep_in = m ? l->ep_in : 0;
 	d->strings[1] = m ? m->manufacturer : "emulated";
-	d->strings[2] = m ? m->product : "root hub";
+	d->strings[2] = m ? m->product : o->product;
 	d->strings[3] = l->no_serial ? NULL : serial;
 }
 
