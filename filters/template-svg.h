@@ -59,8 +59,7 @@ bool svg_declares(const struct svg *s, const char *attribute);
 void svg_words_check(
 	const struct svg *s, unsigned width, unsigned height, problem_sink *told, void *ctx);
 
-/* ---- of the compiler, for template check (template-build.c) ------------------------------------
- */
+/* ---- of the compiler, for template check (template-build.c, template-art.c) ---- */
 
 /* False, with the reason in e, when another font would stand in. */
 bool font_installed(const char *font, struct err *e);

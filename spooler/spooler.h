@@ -96,7 +96,7 @@ extern const size_t n_card_transitions;
 bool card_transition_legal(enum card_state from, enum card_state to);
 int card_state_parse(const char *name); /* -1 */
 
-/* ---- ledger (ledger.c, ledger-schema.c, ledger-convert.c, ledger-verify.c) ------------------------------- */
+/* ---- ledger (ledger.c, ledger-statement.c, ledger-schema.c, ledger-convert.c, ledger-verify.c) ----------- */
 
 #define LEDGER_VERSION 4
 #define UUID_MAX       64
