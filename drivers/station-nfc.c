@@ -121,9 +121,11 @@ nfc_station_open(struct station **out, const char *address, struct err *e)
 {
 	extern const struct station_driver station_nfc;
 
-	if (strlen(address) >= sizeof(nfc_connstring) || !strchr(address, ':'))
-		return err_set(
-			e, ERR_USAGE, _("nfc:%s: not the address of a chip reader."), address);
+	if (strlen(address) >= sizeof(nfc_connstring) || !address[0])
+		return err_set(e, ERR_USAGE,
+			_("nfc:%s: not the address of a chip reader; write it like "
+			  "nfc:pn532_uart:/dev/ttyUSB0:115200 or nfc:pn53x_usb."),
+			address);
 	struct station_nfc *n = calloc(1, sizeof *n);
 	if (!n)
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));

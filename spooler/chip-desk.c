@@ -61,11 +61,11 @@ words_parse(struct desk *d, const char *verb, int argc, char **argv, const char 
 
 	optind = 0;
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-		if (letter == '?' || (letter != 'j' && !strchr(allowed, letter)))
-			return err_set(e, ERR_USAGE,
-				_("chip %s does not know that option. See: cardspool help chip %s"),
-				verb, verb);
+	while ((letter = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
+		const bool known = letter == 'j' || strchr(allowed, letter);
+		const int n = known || !optarg || argv[optind - 1] != optarg ? 1 : 2;
+		if (letter == '?' || letter == ':' || !known)
+			return desk_option_refuse(verb, letter, argv[optind - n], e);
 		word_take(d, letter);
 	}
 	d->names = argv + optind;
@@ -156,11 +156,8 @@ desk_today(struct desk *d, struct err *e)
 	/* A clock that starts at its factory date makes every card valid. */
 	char known[9] = "20260101", last[9];
 
-	if (d->date_word) {
-		if (date_parse(d->today, d->date_word))
-			return 0;
-		return err_set(e, ERR_USAGE, _("--date wants a day, like 2026-11-21."));
-	}
+	if (d->date_word)
+		return desk_day(d->today, "--date", d->date_word, e);
 	if (d->inspector && strcmp(inspector_made(d->inspector), known) > 0)
 		snprintf(known, sizeof known, "%s", inspector_made(d->inspector));
 	if (d->ledger) {
@@ -251,10 +248,13 @@ static int
 mac_check(struct desk *d, struct err *e)
 {
 	struct chip_keys keys;
-	unsigned n = 0, wrong = 0;
+	static const uint8_t blank[CHIP_BLOCK_LEN];
+	const uint64_t blocks = d->image.data | d->image.mac;
+	unsigned n = 0, wrong = 0, any = 0;
 	int rc = d->source.card_keys(d->source.ctx, &d->id, &d->image, &keys, e);
 
 	for (unsigned b = 0; rc == 0 && b < CHIP_BLOCKS; b++) {
+		any |= (blocks >> b & 1u) && memcmp(d->image.block[b], blank, sizeof blank) != 0;
 		if (!(d->image.mac >> b & 1u) || n == sizeof keys.mac / CHIP_BLOCK_LEN)
 			continue;
 		wrong |= CRYPTO_memcmp(d->image.block[b], keys.mac + n * CHIP_BLOCK_LEN,
@@ -263,7 +263,7 @@ mac_check(struct desk *d, struct err *e)
 	}
 	explicit_bzero(&keys, sizeof keys);
 	d->mac_present = n > 0;
-	d->found = wrong ? CHIP_ALTERED : CHIP_GENUINE;
+	d->found = !wrong ? CHIP_GENUINE : any ? CHIP_ALTERED : CHIP_EMPTY;
 	return rc;
 }
 
@@ -353,6 +353,8 @@ desk_refuse(const struct desk *d, struct err *e)
 			N_("chip %s: does not open with the keys of this site: it was made "
 			   "elsewhere, with other keys, or is damaged.")},
 		[CHIP_BLANK] = {ERR_MISSING, N_("chip %s: is blank; there is no record on it.")},
+		[CHIP_EMPTY] = {ERR_MISSING, N_("chip %s: holds no record; it was initialised, or "
+						"cleared by chip void.")},
 		[CHIP_UNKNOWN] = {ERR_MISSING,
 			N_("chip %s: is not in the inspector's key file; it was made after the "
 			   "file, or elsewhere.")},

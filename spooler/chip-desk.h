@@ -18,6 +18,7 @@ enum chip_found {
 	CHIP_ALTERED, /* opens, and the MAC is wrong: changed, or a change was interrupted */
 	CHIP_FOREIGN, /* does not open */
 	CHIP_BLANK,   /* opens with the transport keys */
+	CHIP_EMPTY,   /* opens with its keys and holds nothing: initialised, or cleared */
 	CHIP_UNKNOWN  /* the inspector's file does not list it */
 };
 
@@ -85,6 +86,11 @@ int desk_known(struct desk *d, struct err *e);
 void desk_end(struct desk *d);
 
 /* ---- chip-words.c ---- */
+
+/* What getopt_long refused: ':' a value that is missing, else a word. optstring begins with a colon. */
+int desk_option_refuse(const char *verb, int letter, const char *word, struct err *e);
+/* A day of the call, as eight digits. ERR_USAGE: it is none. */
+int desk_day(char out[9], const char *option, const char *word, struct err *e);
 
 /* Puts the desk's sentence for a fault in the place of the printer's. Returns rc. */
 int desk_words(int rc, struct err *e);

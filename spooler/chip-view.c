@@ -72,6 +72,7 @@ state_word(const struct desk *d)
 		[CHIP_ALTERED] = "written",
 		[CHIP_FOREIGN] = "closed",
 		[CHIP_BLANK] = "blank",
+		[CHIP_EMPTY] = "empty",
 		[CHIP_UNKNOWN] = "unknown"};
 
 	return words[d->found];
@@ -131,7 +132,9 @@ print_text(const struct desk *d)
 	char why[ERR_TEXT_MAX];
 
 	printf(_("chip %s: %s\n"), d->uid,
-		d->found == CHIP_BLANK ? _("blank, never written") : d->schema->title);
+		d->found == CHIP_BLANK   ? _("blank, never written")
+		: d->found == CHIP_EMPTY ? _("empty, with keys of this site")
+					 : d->schema->title);
 	if (d->record.values)
 		print_fields(d);
 	if (d->found <= CHIP_ALTERED)

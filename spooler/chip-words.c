@@ -45,6 +45,25 @@ static const struct {
 };
 
 int
+desk_option_refuse(const char *verb, int letter, const char *word, struct err *e)
+{
+	return err_set(e, ERR_USAGE,
+		letter == ':'
+			? _("chip %s: %s needs a value behind it. See: cardspool help chip %s")
+			: _("chip %s does not know \"%s\". See: cardspool help chip %s"),
+		verb, word, verb);
+}
+
+int
+desk_day(char out[9], const char *option, const char *word, struct err *e)
+{
+	if (date_parse(out, word))
+		return 0;
+	return err_set(
+		e, ERR_USAGE, _("%s wants a day, like 2026-11-21, not \"%s\"."), option, word);
+}
+
+int
 desk_words(int rc, struct err *e)
 {
 	struct err general;

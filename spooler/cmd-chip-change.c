@@ -132,8 +132,15 @@ change_run(struct desk *d, const struct change *change, struct err *e)
 static int
 review_apply(struct desk *d, struct record *r, bool *fields, struct err *e)
 {
-	if (d->rules.n_reviews == 0)
-		return err_set(e, ERR_USAGE, _("%s/desk.rules names no review."), d->dir);
+	char due[9];
+	int rc = d->rules.n_reviews
+			 ? 0
+			 : err_set(e, ERR_USAGE, _("%s/desk.rules names no review."), d->dir);
+
+	if (rc == 0 && d->next)
+		rc = desk_day(due, "--next", d->next, e);
+	if (rc)
+		return rc;
 	return desk_review_apply(r, &d->rules, d->schema, d->today, d->text ? d->text : "复审合格",
 		d->next, fields, e);
 }
@@ -173,6 +180,28 @@ values_read(struct buf *text, const char *path, struct err *e)
 	return rc;
 }
 
+/* Names those that may be changed. */
+static int
+field_refuse(const struct desk *d, const char *name, struct err *e)
+{
+	char list[400] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < d->schema->n_fields; i++) {
+		if (!chip_map_has(d->map, (int)i) || desk_field_fixed(&d->rules, (int)i))
+			continue;
+		int n = snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+			d->schema->fields[i].name);
+		if (n < 0 || (size_t)n >= sizeof list - used) {
+			list[used] = '\0';
+			break;
+		}
+		used += (size_t)n;
+	}
+	return err_set(e, ERR_INPUT,
+		_("There is no field %s on the chip. These can be changed: %s."), name, list);
+}
+
 /* FIELD=VALUE; an empty value empties the field. */
 static int
 value_apply(struct desk *d, struct record *r, bool *fields, char *line, struct err *e)
@@ -180,11 +209,12 @@ value_apply(struct desk *d, struct record *r, bool *fields, char *line, struct e
 	char *value = strchr(line, '=');
 
 	if (!value)
-		return err_set(e, ERR_INPUT, _("A line has to read FIELD=VALUE."));
+		return err_set(
+			e, ERR_INPUT, _("A line has to read FIELD=VALUE; this one has no =."));
 	*value++ = '\0';
 	int field = schema_field(d->schema, line);
-	if (field < 0)
-		return err_set(e, ERR_INPUT, _("There is no field %s."), line);
+	if (field < 0 || !chip_map_has(d->map, field))
+		return field_refuse(d, line, e);
 	if (fields[field])
 		return err_set(e, ERR_INPUT, _("Field %s is given twice."), line);
 	if (desk_field_fixed(&d->rules, field))
@@ -192,8 +222,6 @@ value_apply(struct desk *d, struct record *r, bool *fields, char *line, struct e
 			_("Field %s is never changed on a finished card: declare the card void and "
 			  "make a new one."),
 			line);
-	if (!chip_map_has(d->map, field))
-		return err_set(e, ERR_INPUT, _("Field %s is not on the chip."), line);
 	char *copy = strdup(value);
 	if (!copy)
 		return err_set(e, ERR_SYSTEM, _("Out of memory."));
@@ -207,7 +235,7 @@ static int
 rewrite_apply(struct desk *d, struct record *r, bool *fields, struct err *e)
 {
 	struct buf raw, text;
-	unsigned n = 0;
+	unsigned n = 0, number = 0;
 
 	buf_init(&raw, VALUES_MAX);
 	buf_init(&text, 4 * VALUES_MAX);
@@ -221,10 +249,13 @@ rewrite_apply(struct desk *d, struct record *r, bool *fields, struct err *e)
 		if (next)
 			*next++ = '\0';
 		line[strcspn(line, "\r")] = '\0';
+		number++;
 		if (line[0]) {
 			rc = value_apply(d, r, fields, line, e);
 			n++;
 		}
+		if (rc)
+			err_prefix(e, _("%s: line %u"), d->from ? d->from : "-", number);
 		line = next;
 	}
 	if (rc == 0 && n == 0)

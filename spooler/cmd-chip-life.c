@@ -59,12 +59,10 @@ life_words(
 	*l = (struct life){.keyd = -1, .keyd_fd = -1};
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == '?' || !strchr(allowed, c))
-			return err_set(e, ERR_USAGE,
-				_("chip %s does not know that option. See: cardspool help chip "
-				  "%s"),
-				verb, verb);
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		const int n = c == 't' && !strchr(allowed, c) && argv[optind - 1] == optarg ? 2 : 1;
+		if (c == '?' || c == ':' || !strchr(allowed, c))
+			return desk_option_refuse(verb, c, argv[optind - n], e);
 		if (c == 's')
 			l->station_word = optarg;
 		else if (c == 't')

@@ -13,8 +13,10 @@
 #include "spooler/chip-desk.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct tagging {
 	const char *station_word, *template_word, *batch, *record;
@@ -43,7 +45,10 @@ tag_words(struct tagging *t, int argc, char **argv, struct err *e)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (c == '?' || c == ':')
+			return desk_option_refuse("tag", c, argv[optind - 1], e);
+
 		const char **word = c == 's'   ? &t->station_word
 				    : c == 't' ? &t->template_word
 				    : c == 'b' ? &t->batch
@@ -54,8 +59,14 @@ tag_words(struct tagging *t, int argc, char **argv, struct err *e)
 		t->lock |= c == 'l';
 		t->replace |= c == 'p';
 		t->json |= c == 'j';
-		if (c == '?')
-			optind = argc + 1;
+	}
+	if (t->record) {
+		char *rest;
+		unsigned long n = strtoul(t->record, &rest, 10);
+		if (t->record[0] < '1' || t->record[0] > '9' || *rest || n > UINT_MAX)
+			return err_set(e, ERR_USAGE,
+				_("--record wants the number of a record, from 1 on, not \"%s\"."),
+				t->record);
 	}
 	if (optind == argc && !t->batch == !t->record && (t->batch || (!t->lock && !t->replace)))
 		return 0;
@@ -84,6 +95,12 @@ message_load(struct tagging *t, struct err *e)
 	snprintf(t->file, sizeof t->file, "%s/record.schema", t->dir);
 	rc = schema_load(&t->schema, t->file, e);
 	snprintf(t->file, sizeof t->file, "%s/ndef.map", t->dir);
+	if (rc == 0 && access(t->file, F_OK) != 0)
+		rc = err_set(e, ERR_MISSING,
+			_("%s is not there: cards of this template carry no tag. Name another one "
+			  "with "
+			  "--template, or give it an ndef.map."),
+			t->file);
 	if (rc == 0)
 		rc = ndef_map_load(&t->map, t->file, t->schema, e);
 	if (rc == 0)

@@ -5,8 +5,8 @@
  * shown masked unless --full is allowed; no key reaches the output (a --dump file holds the data
  * and is readable by its owner only). chip verify ends with a status of its own for each verdict
  * (chip-verdict.c); chip read with 0 for a record with a good MAC, 65 for a bad one, 66 for a blank
- * chip, 69 for a chip that does not open or a reader at fault; chip compare with 65 when anything
- * differs.
+ * or empty chip, 69 for a chip that does not open or a reader at fault; chip compare with 65 when
+ * anything differs.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
@@ -109,6 +109,19 @@ chip_verify_run(int argc, char **argv, struct err *e)
 }
 
 /* ---- chip compare ---- */
+
+/* As card show and preview write it. */
+static int
+face_hash_check(const char *word, struct err *e)
+{
+	if (strlen(word) == 2 * HASH_LEN && strspn(word, "0123456789abcdef") == 2 * HASH_LEN)
+		return 0;
+	return err_set(e, ERR_USAGE,
+		_("\"%s\" is no hash of a face, which has 64 hexadecimal digits; cardspool card "
+		  "show "
+		  "has it."),
+		word);
+}
 
 struct comparison {
 	const struct desk *d;
@@ -268,6 +281,8 @@ chip_compare_run(int argc, char **argv, struct err *e)
 	struct desk d;
 	int rc = desk_start(&d, "compare", argc, argv, "stlb", 1, e);
 
+	if (rc == 0 && d.n_names)
+		rc = face_hash_check(d.names[0], e);
 	if (rc == 0)
 		rc = desk_ledger(&d, LEDGER_READ, e);
 	if (rc == 0 && !d.ledger && !d.batch)

@@ -164,8 +164,25 @@ def somebodys(desk, init, issued, void):
     check(status == 0 and memory != issued, "voided, it may be made somebody else's", (status, said))
 
 
-def slips(desk, issued):
+def slips(desk, init, issued):
     """Words for somebody at a desk, one line each, and nothing written."""
+    values = os.path.join(desk.folder, "values")
+    for name, memory, words, status, part in (
+            ("an initialised chip is no altered card", init, ["verify"], 13, "holds no record"),
+            ("nor is it reviewed", init, ["review"], 66, "holds no record"),
+            ("an unknown field is named with its line, and those there are", issued,
+             ["rewrite", "--reason", "x", "--from", values], 65, "values: line 2: There is no field 职业"),
+            ("a review on no day", issued, ["review", "--next", "soon"], 64, "--next wants a day")):
+        with open(desk.chip + ".in", "wb") as f:
+            f.write(memory)
+        with open(values, "w", encoding="utf-8") as f:
+            f.write("\n职业=电工\n")
+        done = subprocess.run([f"{BUILD}/tests/emulator-pn532", "--uid", UID, "--load", desk.chip + ".in", "--image", desk.chip,
+                               desk.link, f"{BUILD}/cardspool", "chip", *words], env=desk.env, capture_output=True, text=True,
+                              timeout=60)
+        said = done.stdout + done.stderr
+        check(done.returncode == status and part in said and said.count("\n") == 1 and read(desk.chip) == memory, name,
+              (done.returncode, said))
     for verb, memory, fault, words in (
             ("init", issued, [], "not blank"), ("void", None, ["--used", "112233445566"], "not blank"),
             ("personalise", None, ["--used", "112233445566"], "not blank"), ("void", None, [], "blank"),
@@ -179,7 +196,18 @@ def slips(desk, issued):
                                 (["chip", "personalise", "--template", "nope", desk.rosters[0]], 66, "no template nope"),
                                 (["chip", "personalise", "--template", "/tmp", desk.rosters[0]], 66, "no record.schema"),
                                 (["chip", "read", "--template", "nope"], 66, "no template nope"),
-                                (["chip", "personalise", desk.rosters[0]], 64, "--template")):
+                                (["chip", "personalise", desk.rosters[0]], 64, "--template"),
+                                (["chip", "read", "--template"], 64, "needs a value"),
+                                (["chip", "read", "--text", "x"], 64, '"--text"'),
+                                (["chip", "void", "--template", "x"], 64, '"--template"'),
+                                (["chip", "init", "--station"], 64, "needs a value"),
+                                (["chip", "tag", "--nonsense"], 64, '"--nonsense"'),
+                                (["chip", "tag", "--batch"], 64, "needs a value"),
+                                (["chip", "tag", "--batch", "x", "--record", "1x"], 64, '"1x"'),
+                                (["chip", "compare", "zz"], 64, "64 hexadecimal"),
+                                (["chip", "verify", "--date", "today"], 64, '--date wants a day'),
+                                (["station", "check", "nfc:"], 64, "pn53x_usb"),
+                                (["station", "check", "nfc:pn53x_usb"], 69, "nfc:pn53x_usb: No chip reader")):
         done = subprocess.run([f"{BUILD}/tests/emulator-pn532", desk.link, f"{BUILD}/cardspool", *words], env=desk.env,
                               capture_output=True, text=True, timeout=60)
         check(done.returncode == status and part in done.stderr and done.stderr.count("\n") == 1, " ".join(words[:3]),
@@ -218,7 +246,7 @@ def main():
         every_write(desk, "void", issued, void, "void")
         others(desk, init, issued, void)
         somebodys(desk, init, issued, void)
-        slips(desk, issued)
+        slips(desk, init, issued)
         rotated(desk, init, issued)
     print(f"{time.monotonic() - started:.0f} s")
     return failed > 0
