@@ -21,9 +21,18 @@ import privatecups  # noqa: E402
 from privatepcscd import PrivatePcscd  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("builddir", "."))
-NAME = "ACS ACR122U PICC Interface"
+NAME, MEMORY = "ACS ACR122U PICC Interface", "ACS ACR39U ICC Reader"
 PLACES = {"A1": ("1-2.3", "1-2.4"), "B2": ("1-3.1", "1-3.2"), "C3": ("1-4.1", "1-4.2"), "D4": ("1-4.3", "1-4.4"),
           "E5": ("1-7", "1-8")}
+HOLD = """
+import ctypes, sys
+pcsc, context, card, protocol = ctypes.CDLL("libpcsclite.so.1"), ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
+pcsc.SCardEstablishContext(ctypes.c_ulong(2), None, None, ctypes.byref(context))
+said = pcsc.SCardConnect(context, sys.argv[1].encode(), ctypes.c_ulong(1), ctypes.c_ulong(3), ctypes.byref(card),
+                         ctypes.byref(protocol))
+print("held" if said == 0 else hex(said), flush=True)
+sys.stdin.read()
+"""
 failed = 0
 
 
@@ -38,7 +47,8 @@ class Office(insidecups.InsideCups):
         self.daemon = None
         super().__init__(BUILD, config_extra=f"[paths]\nppds={BUILD}/ppd\n[cards]\nchip-wait-ms=1000\n")
         sockets = {serial: self.path(f"emu/{serial}.sock") for serial in PLACES}
-        self.daemon = PrivatePcscd(BUILD, [(NAME, path) for path in sockets.values()])
+        self.memory = self.path("emu/memory.sock")
+        self.daemon = PrivatePcscd(BUILD, [*((NAME, path) for path in sockets.values()), (MEMORY, self.memory)])
         for serial, (port, reader) in PLACES.items():
             self.emulator_args += ["--printer", f"dualys3:serial={serial},port={port},reader-port={reader},hopper=40,"
                                    f"output=40,reject=40,ribbon=ymckok:90,station=pcsc:{sockets[serial]}:{NAME}"]
@@ -92,6 +102,39 @@ def check_addresses(o):
                 address.rpartition("=")[2], "station list")
     refused(o, "at a desk there is no printer to be beside", 64, ("station", "check", "pcsc:usb="), "usb=1-2.4")
     refused(o, "a dialect that does not exist", 64, ("station", "check", "pcsc:usb=1-2.4;dialect=klingon"), "klingon")
+
+
+def check_contacts(o):
+    """A reader of memory cards, which shares a device with a contactless one: two slots, one plug."""
+    devnum = o.within("cat", "/sys/bus/usb/devices/1-8/devnum")[1].strip()
+    slot = subprocess.Popen([f"{BUILD}/tests/emulator-slot", f"sle4442={o.memory}"], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+    try:
+        slot.stdin.write(f"sle4442 place 1 {devnum}\n")
+        slot.stdin.flush()
+        said = slot.stdout.readline() and slot.stdout.readline()
+        check("a reader with contacts is put into the same plug", said == "ok\n", said)
+        refused(o, "two slots of one plug are named", 64, ("station", "check", "pcsc:usb=1-8"), NAME, MEMORY)
+        refused(o, "its place alone is not enough", 69, ("chip", "init", "--station", f"sle4442:{MEMORY};usb=1-2.4"), "1-2.4")
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            code, out, err = o.card("chip", "init", "--station", f"sle4442:{MEMORY};usb=1-8")
+            if code != 69:
+                break
+            time.sleep(0.2)
+        check("a memory card at a reader by name and place", code == 0 and "initialised" in out, (code, out, err))
+        full = next(line.split("\t")[0][5:] for line in o.card("station", "list")[1].splitlines() if MEMORY in line)
+        with subprocess.Popen([sys.executable, "-c", HOLD, full], env=o.environment(), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as holder:
+            held = holder.stdout.readline()
+            refused(o, f"a reader that another program has alone cannot say where it is ({held.strip()})", 75,
+                    ("chip", "init", "--station", f"sle4442:{MEMORY};usb=1-8"), "in use by another program")
+            code, out, err = o.card("station", "check", "pcsc:usb=1-8")
+            check("what fits beside it is taken", code == 0 and "answers" in out, (code, out, err))
+            holder.stdin.close()
+    finally:
+        slot.stdin.close()
+        slot.wait()
 
 
 def check_pairing(o):
@@ -163,6 +206,7 @@ def main():
             office.make_keys()
             office.start()
             check_addresses(office)
+            check_contacts(office)
             check_pairing(office)
             check_jobs(office, work)
             office.stop()

@@ -271,6 +271,8 @@ pcsc_reader_control(struct pcsc_reader *r, const char *line)
 	} else if (sscanf(line, "unplug-at %u", &n) == 1) {
 		r->unplug_at = r->apdus + n;
 		said = answer("ok");
+	} else if (sscanf(line, "place %hhu %hhu", &r->place[0], &r->place[1]) == 2) {
+		said = answer("ok");
 	} else if (!strcmp(line, "count")) {
 		said = answer("ok %u", r->apdus);
 	} else if (!strcmp(line, "clear")) {

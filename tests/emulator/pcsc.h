@@ -45,6 +45,7 @@ struct pcsc_reader *pcsc_reader_start(
  * unplug-at N      the reader is unplugged while it answers the N-th APDU from now
  * remove, insert   what lies in the slot is taken out, put back
  * count            APDUs so far
+ * place BUS N      it is on USB there
  * clear            ends every fault
  * any other line goes to the card's own control
  */
