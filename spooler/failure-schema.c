@@ -126,8 +126,8 @@ const char *const failure_indexes[] = {
 	"CREATE INDEX failure_due ON failure (at) WHERE review = 0",
 	"CREATE INDEX failure_signed ON failure (at) WHERE review <> 0",
 	"CREATE INDEX failure_review ON failure (review) WHERE review <> 0",
-	"CREATE INDEX failure_list ON failure (at, cleared, review, serial, machine, code, "
-	"operator, reviewer, \"order\", job)",
+	("CREATE INDEX failure_list ON failure (at, cleared, review, serial, machine, code, "
+	 "operator, reviewer, \"order\", job)"),
 };
 const size_t n_failure_indexes = ARRAY_LEN(failure_indexes);
 
