@@ -134,6 +134,30 @@ bench_done(struct bench *b, const char *uuid, unsigned card, const char *uid)
 	return row;
 }
 
+/* One job, card 1 done, card 2 rejected and replaced, a failure: 21 events. */
+static inline void
+bench_fill(struct bench *b)
+{
+	struct failure_row f = {.job_uuid = JOB_A, .code = "jam-feed"};
+	struct card_row fresh;
+
+	bench_job(b, JOB_A, "h1");
+	bench_done(b, JOB_A, 1, "04aa");
+	struct card_row row = bench_card(b, JOB_A, 2, 1);
+	bench_move(b, &row, CARD_FEEDING);
+	bench_move(b, &row, CARD_AT_STATION);
+	assert_int_equal(failure_record(b->ledger, &f, &b->e), 0);
+	bench_move(b, &row, CARD_REJECTING);
+	bench_move(b, &row, CARD_REJECTED);
+	assert_int_equal(failure_cleared(b->ledger, f.id, "rejected", &b->e), 0);
+	assert_int_equal(ledger_card_retry(b->ledger, &row, &fresh, &b->e), 0);
+	bench_move(b, &fresh, CARD_FEEDING);
+	bench_move(b, &fresh, CARD_DOUBT);
+	assert_int_equal(ledger_event(b->ledger, "worker-started", JOB_A, NULL, &b->e), 0);
+	assert_int_equal(ledger_job_state(b->ledger, JOB_A, "held", &b->e), 0);
+}
+#define FILL_EVENTS 21
+
 /* Runs SQL on a connection of its own, as a person with sqlite3(1) would. Returns SQLite's words or
  * "". */
 static inline const char *
