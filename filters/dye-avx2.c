@@ -10,6 +10,7 @@
 
 #ifdef __x86_64__
 #include <immintrin.h>
+#include <string.h>
 
 #define WITH_AVX2 __attribute__((target("avx2")))
 
@@ -19,147 +20,166 @@ dye_avx2_runs(void)
 	return __builtin_cpu_supports("avx2");
 }
 
-WITH_AVX2 void
-dye_avx2_plain(uint32_t *words, size_t n)
+WITH_AVX2 static void
+row_plain(uint32_t *to, const uint32_t *rgb, size_t n)
 {
 	const __m256i light = _mm256_set1_epi32(0xffffff);
 	size_t i = 0;
 
-	for (; i + 8 <= n; i += 8) {
-		__m256i *p = (__m256i *)(void *)(words + i);
-		_mm256_storeu_si256(p, _mm256_andnot_si256(_mm256_loadu_si256(p), light));
-	}
-	dye_words_plain(words + i, n - i);
+	for (; i + 8 <= n; i += 8)
+		_mm256_storeu_si256((__m256i *)(void *)(to + i),
+			_mm256_andnot_si256(
+				_mm256_loadu_si256((const __m256i *)(const void *)(rgb + i)),
+				light));
+	for (; i < n; i++)
+		to[i] = ~rgb[i] & 0xffffff;
 }
 
-/* dye_axis of eight channels, as key and share of the node's place; see axis_key in dye.c. */
-WITH_AVX2 static inline __m256i
-axis_keys(__m256i light, int step, __m256i *base)
-{
-	__m256i at = _mm256_add_epi32(_mm256_slli_epi32(light, 5),
-		_mm256_srli_epi32(
-			_mm256_add_epi32(_mm256_mullo_epi16(light, _mm256_set1_epi32(257)),
-				_mm256_set1_epi32(1024)),
-			11));
-	__m256i node = _mm256_min_epi32(_mm256_srli_epi32(at, 8), _mm256_set1_epi32(DYE_NODES - 2));
-	__m256i rest = _mm256_sub_epi32(at, _mm256_slli_epi32(node, 8));
-
-	*base = _mm256_add_epi32(*base, _mm256_mullo_epi16(node, _mm256_set1_epi32(step)));
-	return _mm256_or_si256(_mm256_slli_epi32(rest, 11), _mm256_set1_epi32(step));
-}
-
-/* Where eight points lie: the four corners of each, and the weights of two corners in one word. */
-struct eight {
-	__m256i weight[2];
-	uint32_t at[3][8]; /* the fourth lies across the cube from the first */
+/*
+ * Where sixteen points lie, in numbers of 16 bits: each word of 32 bits has a point of the first
+ * eight in its lower half and the same one of the second eight in its upper half.
+ *
+ * Nodes along blue are neighbours in memory, so the four corners of the tetrahedron are looked for
+ * among three such pairs: at the cell's first node, a step of red or green further, whichever has
+ * the larger share, and both steps further. Of the six weights two or more are 0.
+ */
+struct sixteen {
+	/* Of a pair, side by side: those of numbers 0-3 and 8-11, then those of the others. */
+	__m256i weight[3][2];
+	uint16_t first[16]; /* node of the cell */
+	uint16_t one[16]; /* the same, a step of red less one of green further where red is first */
 };
 
-WITH_AVX2 static inline void
-eight_find(struct eight *out, __m256i rgb)
+/* A channel's part of the first node's number, and its share of the way to the next node. */
+WITH_AVX2 static inline __m256i
+axis_find(__m256i light, int step, __m256i *first)
 {
-	const __m256i byte = _mm256_set1_epi32(255), steps = _mm256_set1_epi32(2047);
-	__m256i base = _mm256_setzero_si256();
-	__m256i r =
-		axis_keys(_mm256_and_si256(_mm256_srli_epi32(rgb, 16), byte), DYE_STEP_R, &base);
-	__m256i g = axis_keys(_mm256_and_si256(_mm256_srli_epi32(rgb, 8), byte), DYE_STEP_G, &base);
-	__m256i b = axis_keys(_mm256_and_si256(rgb, byte), DYE_STEP_B, &base);
-	__m256i most = _mm256_max_epi32(r, g), least = _mm256_min_epi32(r, g);
-	__m256i high = _mm256_max_epi32(most, b), low = _mm256_min_epi32(least, b);
-	__m256i mid = _mm256_sub_epi32(
-		_mm256_add_epi32(_mm256_add_epi32(r, g), b), _mm256_add_epi32(high, low));
-	__m256i first = _mm256_add_epi32(base, _mm256_and_si256(high, steps));
-	_mm256_store_si256((__m256i *)(void *)out->at[0], base);
-	_mm256_store_si256((__m256i *)(void *)out->at[1], first);
-	_mm256_store_si256((__m256i *)(void *)out->at[2],
-		_mm256_add_epi32(first, _mm256_and_si256(mid, steps)));
-	high = _mm256_srli_epi32(high, 11);
-	mid = _mm256_srli_epi32(mid, 11);
-	low = _mm256_srli_epi32(low, 11);
-	out->weight[0] = _mm256_or_si256(_mm256_sub_epi32(_mm256_set1_epi32(256), high),
-		_mm256_slli_epi32(_mm256_sub_epi32(high, mid), 16));
-	out->weight[1] = _mm256_or_si256(_mm256_sub_epi32(mid, low), _mm256_slli_epi32(low, 16));
+	/* dye_axis: a product's bits from 15 on, rounded, are (light * 257 + 1024) >> 11. */
+	__m256i at = _mm256_add_epi16(_mm256_slli_epi16(light, 5),
+		_mm256_mulhrs_epi16(light, _mm256_set1_epi16(257 * 16)));
+
+	*first = _mm256_add_epi16(*first,
+		_mm256_mullo_epi16(_mm256_srli_epi16(at, 8), _mm256_set1_epi16((short)step)));
+	return _mm256_and_si256(at, _mm256_set1_epi16(255));
 }
 
-/* One corner of two points, which lie in the two halves. Reads 8 bytes more than the second has. */
-WITH_AVX2 static inline __m256i
-two_load(const uint64_t *one, const uint64_t *other)
+WITH_AVX2 static inline void
+pair_weigh(__m256i *weight, __m256i node, __m256i next)
 {
-	return _mm256_inserti128_si256(
+	weight[0] = _mm256_unpacklo_epi16(node, next);
+	weight[1] = _mm256_unpackhi_epi16(node, next);
+}
+
+WITH_AVX2 static inline void
+sixteen_find(struct sixteen *s, __m256i a, __m256i b)
+{
+	const __m256i byte = _mm256_set1_epi16(255);
+	__m256i first = _mm256_setzero_si256();
+	__m256i a_even = _mm256_and_si256(a, byte), b_even = _mm256_and_si256(b, byte);
+	__m256i r = axis_find(_mm256_blend_epi16(_mm256_srli_epi32(a_even, 16), b_even, 0xaa),
+		DYE_STEP_R, &first);
+	__m256i g = axis_find(_mm256_and_si256(byte, _mm256_blend_epi16(_mm256_srli_epi32(a, 8),
+							     _mm256_slli_epi32(b, 8), 0xaa)),
+		DYE_STEP_G, &first);
+	__m256i blue = axis_find(_mm256_blend_epi16(a_even, _mm256_slli_epi32(b_even, 16), 0xaa),
+		DYE_STEP_B, &first);
+	__m256i red_first = _mm256_and_si256(
+		_mm256_cmpgt_epi16(r, g), _mm256_set1_epi16(DYE_STEP_R - DYE_STEP_G));
+	__m256i high = _mm256_max_epi16(r, g), low = _mm256_min_epi16(r, g);
+	/* How much of blue's share lies beyond either, between them, and below both. */
+	__m256i top = _mm256_max_epi16(blue, high), bottom = _mm256_min_epi16(blue, low);
+	__m256i mid = _mm256_max_epi16(low, _mm256_min_epi16(blue, high));
+
+	_mm256_storeu_si256((__m256i *)(void *)s->first, first);
+	_mm256_storeu_si256((__m256i *)(void *)s->one, _mm256_add_epi16(first, red_first));
+	pair_weigh(s->weight[0], _mm256_sub_epi16(_mm256_set1_epi16(256), top),
+		_mm256_sub_epi16(top, high));
+	pair_weigh(s->weight[1], _mm256_sub_epi16(high, mid), _mm256_sub_epi16(mid, low));
+	pair_weigh(s->weight[2], _mm256_sub_epi16(low, bottom), bottom);
+}
+
+/* A pair of nodes for each of two points, which lie in the two halves: Y Y M M C C 0 0, a dye's two
+ * values side by side. */
+WITH_AVX2 static inline __m256i
+pair_load(const uint64_t *one, const uint64_t *other)
+{
+	const __m256i sorted = _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14,
+		15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+	__m256i both = _mm256_inserti128_si256(
 		_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)one)),
 		_mm_loadu_si128((const __m128i *)(const void *)other), 1);
+
+	return _mm256_shuffle_epi8(both, sorted);
 }
 
-/* Points i and i + 4, which lie in the two halves of a register as their weights do: Y M C 0 as
- * four words of 32 bits each. near and far: the weights of point i at each of the four. */
+/* Numbers i and i + 8, which lie in the two halves of a register as their weights do: Y M C 0 as
+ * four words of 32 bits each. */
 WITH_AVX2 static inline __m256i
-two_look_up(const struct dye_table *t, const struct eight *e, int i, __m256i near, __m256i far)
+two_look_up(const uint64_t *word, const struct sixteen *s, int i, __m256i near, __m256i middle,
+	__m256i far)
 {
-	const size_t across = DYE_STEP_R + DYE_STEP_G + DYE_STEP_B;
-	const uint64_t *a = t->word + e->at[0][i], *b = t->word + e->at[0][i + 4];
-	__m256i low = _mm256_unpacklo_epi16(
-		two_load(a, b), two_load(t->word + e->at[1][i], t->word + e->at[1][i + 4]));
-	__m256i high =
-		_mm256_unpacklo_epi16(two_load(t->word + e->at[2][i], t->word + e->at[2][i + 4]),
-			two_load(a + across, b + across));
-	__m256i sum = _mm256_add_epi32(_mm256_madd_epi16(low, near), _mm256_madd_epi16(high, far));
+	const uint64_t *a = word + s->first[i], *b = word + s->first[i + 8];
+	__m256i sum = _mm256_madd_epi16(pair_load(a, b), near);
 
-	return _mm256_srli_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(1 << 12)), 13);
+	sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pair_load(word + DYE_STEP_G + s->one[i],
+							      word + DYE_STEP_G + s->one[i + 8]),
+					    middle));
+	sum = _mm256_add_epi32(sum,
+		_mm256_madd_epi16(
+			pair_load(a + DYE_STEP_R + DYE_STEP_G, b + DYE_STEP_R + DYE_STEP_G), far));
+	return _mm256_srli_epi32(sum, 13);
 }
 
 /* Bits 2i and 2i + 1 of a selector name the word that comes to place i of each half. */
 #define ONE_OF_FOUR(w, i) _mm256_shuffle_epi32((w), (i)*0x55)
+#define LOOK_UP(i, h, k)                                                                           \
+	two_look_up(word, s, (i), ONE_OF_FOUR(s->weight[0][h], k),                                 \
+		ONE_OF_FOUR(s->weight[1][h], k), ONE_OF_FOUR(s->weight[2][h], k))
 
-WITH_AVX2 static inline __m256i
-eight_look_up(const struct dye_table *t, const struct eight *e)
+WITH_AVX2 static inline void
+sixteen_look_up(const uint64_t *word, const struct sixteen *s, __m256i *a, __m256i *b)
 {
-	__m256i near = e->weight[0], far = e->weight[1];
-	__m256i a =
-		_mm256_packs_epi32(two_look_up(t, e, 0, ONE_OF_FOUR(near, 0), ONE_OF_FOUR(far, 0)),
-			two_look_up(t, e, 1, ONE_OF_FOUR(near, 1), ONE_OF_FOUR(far, 1)));
-	__m256i b =
-		_mm256_packs_epi32(two_look_up(t, e, 2, ONE_OF_FOUR(near, 2), ONE_OF_FOUR(far, 2)),
-			two_look_up(t, e, 3, ONE_OF_FOUR(near, 3), ONE_OF_FOUR(far, 3)));
-
-	return _mm256_packus_epi16(a, b);
+	*a = _mm256_packus_epi16(_mm256_packs_epi32(LOOK_UP(0, 0, 0), LOOK_UP(2, 0, 2)),
+		_mm256_packs_epi32(LOOK_UP(4, 1, 0), LOOK_UP(6, 1, 2)));
+	*b = _mm256_packus_epi16(_mm256_packs_epi32(LOOK_UP(1, 0, 1), LOOK_UP(3, 0, 3)),
+		_mm256_packs_epi32(LOOK_UP(5, 1, 1), LOOK_UP(7, 1, 3)));
 }
 
 /*
  * First all places, then all look-ups: each has a long chain of steps, and a processor sees far
  * enough ahead to do several of one kind at a time but not of both after each other. Most of a card
- * is plain: the same eight words again need no look.
+ * is plain: the same eight words again need no look. What sixteen leave over is done with the last
+ * of those before it once more.
  */
 WITH_AVX2 static void
-row_look_up(const struct dye_table *t, __m256i *words, size_t n)
+row_look_up(const struct dye_table *t, uint32_t *to, const uint32_t *rgb, size_t n)
 {
-	const __m256i light = _mm256_set1_epi32(0xffffff);
-	__m256i seen = _mm256_setzero_si256(), dye = seen;
-	struct eight place[DYE_TILE_COLS / 8];
-	bool same[DYE_TILE_COLS / 8];
+	enum { GROUPS = (DYE_TILE_COLS + 15) / 16 };
+	__m256i seen = _mm256_setzero_si256(), a, b = seen;
+	struct sixteen place[GROUPS];
+	bool same[GROUPS];
+	size_t groups = (n + 15) / 16;
 
-	for (size_t i = 0; i < n; i++) {
-		__m256i now = _mm256_and_si256(_mm256_loadu_si256(words + i), light);
-		same[i] = i && _mm256_movemask_epi8(_mm256_cmpeq_epi32(now, seen)) == -1;
+	for (size_t i = 0; i < groups; i++) {
+		const uint32_t *from = rgb + (16 * i + 16 <= n ? 16 * i : n - 16);
+		a = _mm256_loadu_si256((const __m256i *)(const void *)from);
+		b = _mm256_loadu_si256((const __m256i *)(const void *)(from + 8));
+		__m256i as_seen =
+			_mm256_and_si256(_mm256_cmpeq_epi32(a, seen), _mm256_cmpeq_epi32(b, seen));
+		same[i] = i && _mm256_movemask_epi8(as_seen) == -1;
 		if (!same[i])
-			eight_find(&place[i], now);
-		seen = now;
+			sixteen_find(&place[i], a, b);
+		seen = b;
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (!same[i])
-			dye = eight_look_up(t, &place[i]);
-		_mm256_storeu_si256(words + i, dye);
+	for (size_t i = 0; i < groups; i++) {
+		uint32_t *at = to + (16 * i + 16 <= n ? 16 * i : n - 16);
+		if (same[i])
+			a = b;
+		else
+			sixteen_look_up(t->word, &place[i], &a, &b);
+		_mm256_storeu_si256((__m256i *)(void *)at, a);
+		_mm256_storeu_si256((__m256i *)(void *)(at + 8), b);
 	}
-}
-
-WITH_AVX2 void
-dye_avx2_table(const struct dye_table *t, uint32_t *words, size_t n)
-{
-	while (n >= 8) {
-		size_t part = n < DYE_TILE_COLS ? n / 8 : DYE_TILE_COLS / 8;
-		row_look_up(t, (__m256i *)(void *)words, part);
-		words += 8 * part;
-		n -= 8 * part;
-	}
-	dye_words_table(t, words, n);
 }
 
 /* Half a register holds one line: Y and M (kind 0) or C (kind 1), eight dots each. */
@@ -171,8 +191,8 @@ line_store(__m128i dots, int kind, uint8_t *const ymc[3], size_t at)
 		_mm_storel_epi64((__m128i *)(void *)(ymc[1] + at), _mm_unpackhi_epi64(dots, dots));
 }
 
-WITH_AVX2 void
-dye_avx2_turn(const uint32_t *words, size_t pitch, uint8_t *const ymc[3], size_t line)
+WITH_AVX2 static void
+turn_eight(const uint32_t *words, size_t pitch, uint8_t *const ymc[3], size_t line)
 {
 	__m256i row[8], pair[8], four[8];
 
@@ -204,5 +224,25 @@ dye_avx2_turn(const uint32_t *words, size_t pitch, uint8_t *const ymc[3], size_t
 			line_store(_mm256_castsi256_si128(dots), kind, ymc, col * line);
 			line_store(_mm256_extracti128_si256(dots, 1), kind, ymc, (col + 4) * line);
 		}
+}
+
+WITH_AVX2 void
+dye_avx2_convert(const struct dye_table *table, const struct dye_block *b)
+{
+	uint32_t tile[DYE_TILE_ROWS * DYE_TILE_COLS];
+
+	for (unsigned i = 0; i < b->rows; i++) {
+		const uint32_t *rgb = b->rgb + (b->rows - 1 - i) * b->pitch;
+		uint32_t *row = tile + i * DYE_TILE_COLS;
+		if (!table) {
+			row_plain(row, rgb, b->cols);
+		} else if (b->cols >= 16) {
+			row_look_up(table, row, rgb, b->cols);
+		} else {
+			memcpy(row, rgb, b->cols * sizeof *row);
+			dye_words_table(table, row, b->cols);
+		}
+	}
+	dye_tile_turn(tile, b, turn_eight);
 }
 #endif

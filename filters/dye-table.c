@@ -45,10 +45,12 @@ tone_apply(const struct dye_tone *tone, double light)
 static uint64_t
 node_pack(const double dye[3])
 {
+	static const int lanes[3] = {DYE_LANE_Y, DYE_LANE_M, DYE_LANE_C};
 	uint64_t node = 0;
 
 	for (int i = 0; i < 3; i++)
-		node |= (uint64_t)llrint(level_clip(dye[i]) * DYE_UNIT) << (DYE_LANE * i);
+		node |= (uint64_t)(llrint(level_clip(dye[i]) * DYE_UNIT) + DYE_UNIT / 2)
+			<< lanes[i];
 	return node;
 }
 
@@ -172,7 +174,7 @@ table_fill(struct dye_table *t, const struct source *s)
 				*node++ = node_pack(dye);
 			}
 	/* White is the card itself, whatever a profile's white point says. */
-	node[-1] = 0;
+	node[-1] = node_pack((const double[3]){0});
 	dye_table_finish(t);
 }
 
