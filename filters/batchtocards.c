@@ -36,6 +36,16 @@ templates_folder(void)
 	return given ? g_strdup(given) : filter_job_folder("templates", PKGDATADIR "/templates");
 }
 
+static void
+job_foresee(struct filter *f)
+{
+	const struct template *t = f->template;
+	const char *back = f->asked.ribbon.back;
+
+	f->job.has_chip = !f->asked.work.no_chip && (template_chip_map(t) || template_tag_map(t));
+	f->job.has_back = back && back[0] && template_has_side(t, SIDE_BACK);
+}
+
 static int
 template_find(struct filter *f, struct err *e)
 {
@@ -68,6 +78,8 @@ template_find(struct filter *f, struct err *e)
 	f->job.darkness = f->asked.darkness;
 	if (!rc)
 		rc = filter_job_work(&f->asked, &f->job, e);
+	if (!rc)
+		job_foresee(f);
 	return rc;
 }
 

@@ -521,6 +521,9 @@ struct stream_job {
 	int darkness;     /* of the resin, for struct print_job: -10 ... 10 */
 	unsigned speed;   /* and 0, or 1 (slow) ... 10 */
 	char coercivity;  /* and 'h', 'l', or 0 */
+	/* What the cards are likely to have. The machine is made ready for it while the first one
+	 * is drawn; each card says itself what it has. */
+	bool has_chip, has_back;
 };
 
 #define MAGNETIC_TRACKS    3
@@ -561,7 +564,8 @@ int stream_write_end(int fd, unsigned n_cards, struct err *e);
 enum stream_item { STREAM_CARD, STREAM_ERROR, STREAM_END };
 struct stream_reader;
 int stream_open(struct stream_reader **out, int fd, struct stream_job *job, struct err *e);
-/* Reads end with ERR_CANCELLED once fd can be read from: for a thread that must not wait for the filter. */
+/* Reads end with ERR_CANCELLED once fd can be read from: for a thread that must not wait for the
+ * filter. */
 void stream_stop_at(struct stream_reader *r, int fd);
 void stream_close(struct stream_reader *r);
 /* On STREAM_CARD fills card (end it with stream_card_done); on STREAM_ERROR fills cause, which the

@@ -359,6 +359,7 @@ job_begin(void *filter, int argc, char **argv, struct err *e)
 	f->orders = pdf_orders_create(f->templates, f->folder);
 	if (!rc)
 		rc = pages_check(f, e);
+	f->stream.has_back = f->duplex;
 	if (!rc)
 		f->stream.n_cards = (unsigned)(f->n_wanted / (1 + f->duplex)) * f->job.copies;
 	return rc;

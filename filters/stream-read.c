@@ -40,6 +40,18 @@ coercivity_get(const json_t *object, char *out, struct err *e)
 	return 0;
 }
 
+/* A stream that does not say foresees nothing. */
+static int
+flag_get(const json_t *object, const char *key, bool *out, struct err *e)
+{
+	const json_t *value = json_object_get(object, key);
+
+	*out = json_is_true(value);
+	if (value && !json_is_boolean(value))
+		return reader_error(e, _("a word is none that is known"));
+	return 0;
+}
+
 static int
 job_read(struct stream_reader *r, struct stream_job *job, struct err *e)
 {
@@ -57,7 +69,9 @@ job_read(struct stream_reader *r, struct stream_job *job, struct err *e)
 		goto out;
 	if ((rc = level_get(object, "darkness", -10, &job->darkness, e)) ||
 		(rc = level_get(object, "speed", 0, &speed, e)) ||
-		(rc = coercivity_get(object, &job->coercivity, e)))
+		(rc = coercivity_get(object, &job->coercivity, e)) ||
+		(rc = flag_get(object, "chip", &job->has_chip, e)) ||
+		(rc = flag_get(object, "back", &job->has_back, e)))
 		goto out;
 	job->speed = (unsigned)speed;
 	rc = reader_number_get(object, "cards", 0, STREAM_CARDS_MAX, &job->n_cards, e);

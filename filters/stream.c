@@ -99,11 +99,12 @@ stream_write_begin(int fd, const struct stream_job *job, struct err *e)
 	if (rc)
 		return rc;
 	return json_write(&sink, FRAME_JOB,
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "template",
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:b, s:b}", "template",
 			job->template_name, "template-hash", job->template_hash, "order",
 			job->order, "batch-hash", job->batch_hash, "ribbon", job->ribbon, "cards",
 			(json_int_t)job->n_cards, "darkness", (json_int_t)job->darkness, "speed",
-			(json_int_t)job->speed, "coercivity", coercivity),
+			(json_int_t)job->speed, "coercivity", coercivity, "chip", job->has_chip,
+			"back", job->has_back),
 		e);
 }
 

@@ -8,100 +8,15 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "spooler/spooler.h"
+#include "spooler/worker.h"
 
-#include <cups/cups.h>
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct work {
-	const struct worker_args *args;
-	struct sink *sink;
-	struct pass pass;
-	struct ahead *stream;
-	struct stream_job stream_job;
-	struct usb_printer usb;
-	char ribbon[16];
-	bool repeat, rest, admitted;
-	int lock_fd;
-};
-
-/* ---- options ---- */
-
-/* The job's word goes before the configuration's. */
-static int
-fit_read(struct work *w, const char *word, struct err *e)
-{
-	int fit = fit_parse(word ? word : config_fit(w->args->config));
-
-	if (fit < 0)
-		return err_set(e, ERR_USAGE,
-			_("fit is \"%s\"; warn, hold and off are known (cardspool.conf, section "
-			  "[cards], or the job's option cardspool-fit)."),
-			word ? word : config_fit(w->args->config));
-	w->pass.fit = (enum fit_policy)fit;
-	return 0;
-}
-
-static int
-options_read(struct work *w, struct err *e)
-{
-	cups_option_t *options = NULL;
-	int n = cupsParseOptions(w->args->options ? w->args->options : "", 0, &options);
-	const char *uuid = cupsGetOption("job-uuid", n, options);
-	const char *repeat = cupsGetOption("cardspool-repeat", n, options);
-	struct job_row *job = &w->pass.job;
-	int rc = 0;
-
-	if (uuid && strncmp(uuid, "urn:uuid:", 9) == 0)
-		uuid += 9;
-	if (!uuid || strlen(uuid) < 8 || strlen(uuid) >= sizeof(job->uuid))
-		rc = err_set(e, ERR_USAGE, "%s",
-			_("The job has no job-uuid, so a second run could not be told from a new "
-			  "order. Queue it with lp."));
-	else
-		snprintf(job->uuid, sizeof(job->uuid), "%s", uuid);
-	if (rc == 0)
-		rc = fit_read(w, cupsGetOption("cardspool-fit", n, options), e);
-	w->repeat = repeat && strcasecmp(repeat, "yes") == 0;
-	w->rest = repeat && strcasecmp(repeat, "rest") == 0;
-	cupsFreeOptions(n, options);
-	return rc;
-}
-
-static int
-job_fill(struct work *w, struct err *e)
-{
-	struct job_row *job = &w->pass.job;
-	const char *queue = getenv("PRINTER");
-	const struct stream_job *s = &w->stream_job;
-
-	job->cups_id = w->args->cups_id;
-	job->n_cards = s->n_cards;
-	snprintf(job->printer, sizeof(job->printer), "%s", queue ? queue : "");
-	snprintf(job->user, sizeof(job->user), "%s", w->args->user ? w->args->user : "");
-	snprintf(job->order, sizeof(job->order), "%s", s->order);
-	snprintf(job->template_name, sizeof(job->template_name), "%s", s->template_name);
-	snprintf(job->batch_hash, sizeof(job->batch_hash), "%s", s->batch_hash);
-	snprintf(w->ribbon, sizeof(w->ribbon), "%s", s->ribbon);
-	w->pass.print.ribbon = ribbon_find(w->ribbon);
-	w->pass.print.darkness = s->darkness;
-	w->pass.print.speed = s->speed;
-	w->pass.print.coercivity = s->coercivity;
-	if (w->pass.print.ribbon)
-		return 0;
-	return err_set(e, ERR_INPUT,
-		_("The job asks for ribbon %s, which is not known. Choose a ribbon of the queue."),
-		w->ribbon);
-}
 
 /* ---- devices ---- */
 
@@ -258,20 +173,6 @@ keys_set(struct work *w)
 	w->pass.keys.ctx = (void *)(intptr_t)w->args->keyd_fd;
 }
 
-static enum pass_end
-end_of(const struct err *e)
-{
-	switch (e->code) {
-	case ERR_CANCELLED:
-		return PASS_CANCEL;
-	case ERR_INPUT:
-	case ERR_PROTOCOL:
-		return PASS_HOLD;
-	default:
-		return PASS_STOP;
-	}
-}
-
 /* Another program holds the ledger: nothing moves meanwhile, and the job goes on when it lets go.
  */
 static bool
@@ -284,79 +185,10 @@ ledger_wait(void *ctx, const struct err *e)
 	return !pass_stopped(&w->pass, &stopped);
 }
 
-/*
- * The earlier job is taken up under its own uuid: what it made is skipped, what it left is settled.
- * This job itself makes no card.
- */
-static enum pass_end
-job_take_up(struct work *w, struct err *e)
-{
-	struct job_row *job = &w->pass.job;
-	struct job_row earlier;
-	bool again;
-
-	if (ledger_job_rest(w->pass.ledger, job, &earlier, e) != 0 ||
-		ledger_job_state(w->pass.ledger, job->uuid, "done", e) != 0)
-		return end_of(e);
-	snprintf(job->uuid, sizeof(job->uuid), "%s", earlier.uuid);
-	job->cups_id = earlier.cups_id; /* it keeps the number that people know */
-	if (job->n_cards < earlier.n_cards)
-		job->n_cards = earlier.n_cards;
-	return ledger_job_admit(w->pass.ledger, job, &again, e) == 0 ? PASS_OK : end_of(e);
-}
-
-/* The same cards under a new job: only a person can know whether a second set is wanted. */
-static enum pass_end
-job_admit(struct work *w, struct err *e)
-{
-	struct job_row *job = &w->pass.job;
-	bool again;
-
-	if (ledger_job_file(w->pass.ledger, job, e) != 0 ||
-		ledger_job_admit(w->pass.ledger, job, &again, e) != 0)
-		return end_of(e);
-	w->admitted = true;
-	if (job->repeats[0] == '\0' || w->repeat)
-		return PASS_OK;
-	if (w->rest)
-		return job_take_up(w, e);
-	err_set(e, ERR_INPUT,
-		_("This batch (order %s) was queued before, see: cardspool job show %s. Only the "
-		  "cards that are "
-		  "missing: lp -i %d -o cardspool-repeat=rest -H resume. All of them a second "
-		  "time: the same with =yes"),
-		job->order[0] ? job->order : "-", job->repeats, job->cups_id);
-	return PASS_HOLD;
-}
-
-/* A page can ask for a number's chip again and again, under a job of its own each time: only a
- * person can know whether a second card with one record is wanted. */
-static enum pass_end
-record_made(struct work *w, const struct stream_card *card, struct err *e)
-{
-	struct card_row in = {.key = {.card = card->card}}, made;
-
-	if (!card->has_chip || w->repeat || strcmp(w->stream_job.template_name, "pdf") != 0)
-		return PASS_OK;
-	snprintf(in.key.job_uuid, sizeof in.key.job_uuid, "%s", w->pass.job.uuid);
-	snprintf(in.record_hash, sizeof in.record_hash, "%s", card->record_hash);
-	if (ledger_record_find(w->pass.ledger, &in, &made, e) != 0)
-		return PASS_STOP;
-	if (made.id == 0)
-		return PASS_OK;
-	err_set(e, ERR_INPUT,
-		_("Card %u: card %" PRId64 " was made of this record already, see: cardspool card "
-		  "show %" PRId64 ". If it is lost, declare it void first; for a second one: lp -i "
-		  "%d -o cardspool-repeat=yes -H resume"),
-		card->card, made.id, made.id, w->pass.job.cups_id);
-	return PASS_HOLD;
-}
-
 static enum pass_end
 worker_cards(struct work *w, struct err *e)
 {
 	struct pass *p = &w->pass;
-	bool first = true;
 
 	for (;;) {
 		struct stream_card card;
@@ -368,26 +200,42 @@ worker_cards(struct work *w, struct err *e)
 			return PASS_CANCEL;
 		memset(&card, 0, sizeof(card));
 		if (ahead_next(w->stream, &item, &card, &cause, e) != 0)
-			return pass_stopped(p, e) ? PASS_CANCEL : end_of(e);
+			return pass_stopped(p, e) ? PASS_CANCEL : work_end_of(e);
 		if (item == STREAM_END)
 			return PASS_OK;
 		if (item == STREAM_ERROR) {
 			*e = cause;
 			return PASS_HOLD;
 		}
-		end = record_made(w, &card, e);
+		end = work_record_made(w, &card, e);
 		if (end != PASS_OK) {
 			stream_card_done(&card);
 			return end;
 		}
-		end = first && fit_check(p, face_used(&card.face[SIDE_BACK]), e) != 0
-			      ? end_of(e)
-			      : pass_card(p, &card, e);
-		first = false;
+		end = pass_card(p, &card, e);
 		stream_card_done(&card);
 		if (end != PASS_OK)
 			return end;
 	}
+}
+
+/*
+ * What would be opened, set and counted when the first card has come is done while the filter draws
+ * it: nothing moves by it. What fails in reader or printer fails again in the card's own step,
+ * where it is dealt with.
+ */
+static enum pass_end
+worker_foresee(struct work *w, struct err *e)
+{
+	struct pass *p = &w->pass;
+	struct err ignored;
+
+	if (w->stream_job.has_chip && p->keys.card_keys && !p->station && p->job.station[0])
+		p->reopen_station(p, &ignored);
+	if (!p->begun)
+		p->print.duplex = w->stream_job.has_back;
+	pass_begin(p, NULL, &ignored);
+	return fit_check(p, w->stream_job.has_back, e) == 0 ? PASS_OK : work_end_of(e);
 }
 
 /* Printer and ledger, for a job that needs them. */
@@ -398,7 +246,7 @@ worker_devices(struct work *w, struct err *e)
 	const char *station;
 
 	if (printer_find(w, e) != 0 || device_lock(w, e) != 0)
-		return end_of(e);
+		return work_end_of(e);
 	snprintf(p->job.printer_serial, sizeof(p->job.printer_serial), "%.63s", w->usb.name);
 	station = config_station(p->config, p->job.printer_serial);
 	p->job.station[0] = '\0';
@@ -412,7 +260,7 @@ worker_devices(struct work *w, struct err *e)
 		ledger_wear(p->ledger, p->job.printer_serial, &p->wear, e) != 0)
 		return PASS_STOP;
 	if (printer_open_wait(w, e) != 0)
-		return end_of(e);
+		return work_end_of(e);
 	snprintf(p->job.printer_model, sizeof(p->job.printer_model), "%s",
 		p->driver->model(p->printer)->name);
 	return PASS_OK;
@@ -424,7 +272,7 @@ worker_open(struct work *w, struct err *e)
 	struct stream_reader *stream;
 	enum pass_end end;
 
-	if (options_read(w, e) != 0)
+	if (work_options_read(w, e) != 0)
 		return PASS_HOLD;
 	if (w->args->commands)
 		return worker_devices(w, e);
@@ -437,10 +285,10 @@ worker_open(struct work *w, struct err *e)
 	/* A banner, or a batch that the filter refused: neither concerns printer or ledger. */
 	if (w->stream_job.n_cards == 0)
 		return worker_cards(w, e);
-	if (job_fill(w, e) != 0)
+	if (work_job_fill(w, e) != 0)
 		return PASS_HOLD;
 	end = worker_devices(w, e);
-	return end == PASS_OK ? job_admit(w, e) : end;
+	return end == PASS_OK ? work_job_admit(w, e) : end;
 }
 
 static void
@@ -535,6 +383,8 @@ worker_run(const struct worker_args *args, struct sink *sink, struct err *e)
 		end = pass_recover(&w.pass, e);
 	if (end == PASS_OK && w.admitted && unfinished_look(&w.pass, e) != 0)
 		end = PASS_STOP;
+	if (end == PASS_OK && w.admitted)
+		end = worker_foresee(&w, e);
 	if (end == PASS_OK && w.admitted)
 		end = worker_cards(&w, e);
 	if (w.admitted && end != PASS_STOP && !sink->orphaned(sink)) {

@@ -22,7 +22,8 @@ static const struct stream_job sample_job = {.template_name = "special-operation
 	.n_cards = 2,
 	.darkness = -7,
 	.speed = 4,
-	.coercivity = 'l'};
+	.coercivity = 'l',
+	.has_chip = true};
 
 static void
 card_make(struct stream_card *c, unsigned number)
