@@ -22,8 +22,8 @@
 
 #define ADDRESS_MAX 512
 
-/* Sticky and open to all on any Debian; a machine without the first, as a container, has the
- * second. */
+/* Sticky and open to all on any Debian; in a container the first is missing, or was made by a
+ * package for root alone, and the second serves. */
 static const char *const lock_folders[] = {"/run/lock", "/tmp"};
 
 extern const struct station_driver station_nfc, station_pcsc;
@@ -50,10 +50,15 @@ address_node(const char *address, char *out, size_t max)
 	return true;
 }
 
+/* By the folder alone, never by who asks: root and the worker have to meet in the same one. */
 static const char *
 lock_folder(void)
 {
-	return lock_folders[access(lock_folders[0], X_OK) != 0 && errno == ENOENT];
+	struct stat st;
+	bool shared = stat(lock_folders[0], &st) == 0 && S_ISDIR(st.st_mode) &&
+		      (st.st_mode & (S_IWOTH | S_ISVTX)) == (S_IWOTH | S_ISVTX);
+
+	return lock_folders[!shared];
 }
 
 /* The folder is shared and sticky, where even root may not open another's file with O_CREAT. */
