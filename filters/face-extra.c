@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include "filters/face.h"
+#include "filters/le.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,18 @@ overlay_make(struct plane *o, const struct template *t, enum side side, const st
 	return 0;
 }
 
+/* Eight dots of a line from dot on: the top bits of eight bytes of ink, the first one leftmost. */
+static void
+eight_set(uint8_t *bits, unsigned dot, const uint8_t *ink)
+{
+	const uint64_t ones = 0x0101010101010101, gather = 0x8040201008040201;
+	unsigned eight = (unsigned)((le64_get(ink) >> 7 & ones) * gather >> 56);
+
+	bits[dot / 8] |= (uint8_t)(eight >> dot % 8);
+	if (dot % 8)
+		bits[dot / 8 + 1] |= (uint8_t)(eight << (8 - dot % 8));
+}
+
 void
 text_to_bits(const struct text_engine *te, const struct box *b, struct plane *p)
 {
@@ -68,7 +81,10 @@ text_to_bits(const struct text_engine *te, const struct box *b, struct plane *p)
 	for (unsigned x = 0; x < b->w; x++) {
 		const uint8_t *ink = te->ink + x * te->pitch;
 		uint8_t *bits = p->data + (b->x + x) * p->stride;
-		for (unsigned i = 0; i < b->h; i++)
+		unsigned i = 0;
+		for (; i + 8 <= b->h; i += 8)
+			eight_set(bits, first + i, ink + i);
+		for (; i < b->h; i++)
 			if (ink[i] >= 128)
 				bits[(first + i) / 8] |= (uint8_t)(0x80 >> (first + i) % 8);
 	}

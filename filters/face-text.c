@@ -234,6 +234,12 @@ size_find(PangoLayout *layout, const struct box *b, bool wrapped)
 	}
 }
 
+static bool
+runs_at_most_one(const PangoLayoutLine *line)
+{
+	return !line->runs || !line->runs->next;
+}
+
 static void
 lines_draw(const struct text_engine *te, PangoLayout *layout, const struct box *b, double size)
 {
@@ -245,6 +251,10 @@ lines_draw(const struct text_engine *te, PangoLayout *layout, const struct box *
 	int n = pango_layout_get_line_count(layout);
 
 	cairo_set_matrix(cr, &turn);
+	/* Cairo joins the glyphs of a run before they meet the ground. So one run on clear ground
+	 * gives the same bytes added as laid over, and adding is several times quicker. */
+	if (n == 1 && runs_at_most_one(pango_layout_get_line_readonly(layout, 0)))
+		cairo_set_operator(cr, CAIRO_OPERATOR_ADD);
 	for (int i = 0; i < n; i++) {
 		PangoRectangle ink, logical;
 		PangoLayoutLine *line = pango_layout_get_line_readonly(layout, i);

@@ -629,10 +629,42 @@ test_few_fonts(void **state)
 	c->renderer = all;
 }
 
+/* Dots come to their bits wherever a box begins and ends, and what is there stays. */
+static void
+test_ink_to_bits(void **state)
+{
+	enum { DOTS = 64, LINES = 3, PITCH = 40 };
+	uint8_t ink[LINES * PITCH], bits[LINES * DOTS / 8], want[LINES * DOTS / 8];
+	const struct text_engine te = {.ink = ink, .pitch = PITCH};
+	uint32_t noise = 3;
+	(void)state;
+
+	for (unsigned h = 1; h <= PITCH; h++)
+		for (unsigned y = 0; y < 10; y++) {
+			const struct box b = {
+				.x = 1, .y = (uint16_t)y, .w = LINES - 1, .h = (uint16_t)h};
+			struct plane p = {PLANE_DATA, 1, DOTS, LINES, DOTS / 8, bits};
+			for (size_t i = 0; i < sizeof ink; i++)
+				ink[i] = (uint8_t)((noise = noise * 1664525U + 1013904223U) >> 24);
+			for (size_t i = 0; i < sizeof bits; i++)
+				bits[i] = want[i] = (uint8_t)(i * 37 & i * 11);
+			for (unsigned x = 0; x < b.w; x++)
+				for (unsigned i = 0; i < h; i++) {
+					unsigned dot = DOTS - y - h + i;
+					want[(1 + x) * DOTS / 8 + dot / 8] |=
+						(uint8_t)((ink[x * PITCH + i] >= 128)
+							  << (7 - dot % 8));
+				}
+			text_to_bits(&te, &b, &p);
+			assert_memory_equal(bits, want, sizeof bits);
+		}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ink_to_bits),
 		cmocka_unit_test(test_text_is_upright),
 		cmocka_unit_test(test_black_is_exact),
 		cmocka_unit_test(test_fitting),
